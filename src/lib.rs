@@ -1,0 +1,3 @@
+//! hotplate matches license-plate reads against hotlists.
+
+pub mod plate;

@@ -1,0 +1,2 @@
+//! The `hotplate` command.
+fn main() {}
