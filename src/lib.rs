@@ -1,3 +1,4 @@
 //! hotplate matches license-plate reads against hotlists.
 
 pub mod plate;
+pub mod synth;
