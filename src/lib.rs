@@ -1,4 +1,5 @@
 //! hotplate matches license-plate reads against hotlists.
 
+pub mod index;
 pub mod plate;
 pub mod synth;

@@ -1,0 +1,299 @@
+//! The index: which listed entries are worth scoring for a read.
+//!
+//! Owns the compiled, immutable form of all lists together: one structure over every segment, so that twenty lists
+//! cost what one of the same size does. Building may fail; finding cannot, and allocates nothing. Everything is
+//! compared in classed form (`Equivalents::classed`, which holds the O/0 and I/1 fold), patterns in folded form.
+//! Distance is Levenshtein's: insertions, deletions, substitutions. A symbol that the reader could not tell equals
+//! nothing, so a read with one is found as an edit.
+//!
+//! Guarantees that no entry within reach is missed, and that each is given once per read by its best way. Knows
+//! nothing of validity, jurisdiction or score: that is the matcher's.
+
+mod exact;
+mod find;
+mod lines;
+mod near;
+mod packed;
+mod patterns;
+mod segments;
+mod two;
+
+use std::sync::Arc;
+
+pub use find::Scratch;
+
+use crate::plate::{Equivalents, Pattern, Plate};
+use exact::Exact;
+use lines::Source;
+use near::{Near, Plates};
+use packed::{Alphabet, Packed, hash, is_short, kept, len};
+use patterns::Patterns;
+use segments::Segments;
+use two::NearTwo;
+
+/// How far around a plate an entry is still found, in edits between classed forms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reach {
+    /// Equal in classed form.
+    #[default]
+    Whole,
+    /// One symbol missing, added or substituted.
+    OneEdit,
+    /// Two of these. Meant for short lists: a plate of seven symbols takes 150 bytes more.
+    TwoEdits,
+}
+
+impl Reach {
+    /// The number of edits.
+    #[must_use]
+    pub fn edits(self) -> u8 {
+        match self {
+            Reach::Whole => 0,
+            Reach::OneEdit => 1,
+            Reach::TwoEdits => 2,
+        }
+    }
+}
+
+/// One segment as the index sees it: a list, or a part of one.
+#[derive(Clone, Debug)]
+pub struct SegmentKeys {
+    /// Entry `i` of the segment has the plate `plates[i]`, normalized and not folded. Where `patterns` names the
+    /// entry, this is a placeholder and never looked at.
+    pub plates: Arc<[Plate]>,
+    /// The wildcard entries: entry number and pattern, each entry at most once.
+    pub patterns: Arc<[(u32, Pattern)]>,
+    /// How far around a read the whole plates of this segment are found.
+    pub reach: Reach,
+}
+
+/// An entry: its segment's position among those given to [`Index::build`], and its position in the segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryRef {
+    /// Position of the segment.
+    pub segment: u16,
+    /// Position within the segment.
+    pub entry: u32,
+}
+
+/// Which of a read's texts led to an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Via {
+    /// The plate read.
+    Read,
+    /// The candidate at this position.
+    Candidate(u16),
+}
+
+/// How an entry agrees with the text that led to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Match {
+    /// Classed forms at this Levenshtein distance, 0 to 2.
+    Edits(u8),
+    /// The text fits the entry's pattern.
+    Pattern,
+}
+
+/// An entry worth scoring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Found {
+    /// The entry.
+    pub entry: EntryRef,
+    /// The text that led to it.
+    pub via: Via,
+    /// How far it is from that text.
+    pub by: Match,
+}
+
+/// One read.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// The plate read.
+    pub plate: Plate,
+    /// The reader's other readings; they may repeat the plate and each other.
+    pub candidates: &'a [Plate],
+}
+
+/// Which texts are tested against patterns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PatternScope {
+    /// None.
+    #[default]
+    Nothing,
+    /// The plate read.
+    Read,
+    /// The plate read and each candidate.
+    ReadAndCandidates,
+}
+
+/// What to look for; never more is found than the segments were built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// How far around the plate read.
+    pub around_read: Reach,
+    /// How far around each candidate, [`Reach::OneEdit`] at most; `None` leaves candidates out.
+    pub around_candidates: Option<Reach>,
+    /// What is tested against patterns.
+    pub patterns: PatternScope,
+}
+
+/// Why an index cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// An entry names its segment in 16 bits.
+    #[error("{0} segments, but an index holds 65536 at most; merge lists")]
+    TooManySegments(usize),
+    /// An entry is numbered in 30 bits.
+    #[error("{0} entries, but an index holds {max} at most; split the lists over several daemons", max = Exact::MAX_ENTRIES)]
+    TooManyEntries(usize),
+    /// A pattern belongs to an entry that the segment does not have.
+    #[error("segment {segment} has a pattern for entry {entry}, but only {entries} entries")]
+    NoSuchEntry {
+        /// Position of the segment.
+        segment: usize,
+        /// The entry named.
+        entry: u32,
+        /// How many there are.
+        entries: usize,
+    },
+    /// The tables do not fit.
+    #[error("no memory for an index table of {bytes} bytes; give the daemon more, or ask for fewer edits")]
+    OutOfMemory {
+        /// Size of the table that could not be had.
+        bytes: usize,
+    },
+    /// The automaton over the patterns cannot be built.
+    #[error("cannot compile the patterns")]
+    Patterns(#[from] aho_corasick::BuildError),
+    /// A thread that builds a half ended by a panic, which is a bug.
+    #[error("a thread building the index ended early")]
+    Thread,
+}
+
+/// What an index takes, besides the plates of its segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Bytes of the tables over whole plates.
+    pub plates_bytes: usize,
+    /// Bytes of the automaton and the compiled patterns.
+    pub patterns_bytes: usize,
+}
+
+/// All lists, compiled. Immutable, shared by threads.
+#[derive(Debug)]
+pub struct Index {
+    alphabet: Alphabet,
+    segments: Segments,
+    exact: Exact,
+    // Only where a segment asks for edits.
+    near: Option<Near>,
+    near_two: Option<NearTwo>,
+    patterns: Patterns,
+}
+
+impl Index {
+    /// Compiles the segments, in two threads.
+    ///
+    /// # Errors
+    /// More segments or entries than can be numbered, a pattern of an entry that is not there, no memory.
+    pub fn build(segments: &[SegmentKeys], equivalents: &Equivalents) -> Result<Self, IndexError> {
+        let alphabet = Alphabet::new(equivalents);
+        let segments = Segments::new(segments)?;
+        let whole = WholePlates { alphabet: &alphabet, segments: &segments };
+        let exact = Exact::build(segments.len(), &whole)?;
+        let one = Within { whole: &whole, exact: &exact, reach: Reach::OneEdit };
+        let near = match one.forms(|length| length + 1) {
+            0 => None,
+            forms => Some(Near::build(forms, &one)?),
+        };
+        let two = Within { reach: Reach::TwoEdits, ..one };
+        let near_two = match two.forms(NearTwo::forms) {
+            0 => None,
+            forms => Some(NearTwo::build(forms, &two)?),
+        };
+        let patterns = Patterns::build(segments.patterns())?;
+        Ok(Self { alphabet, segments, exact, near, near_two, patterns })
+    }
+
+    /// The number of entries, patterns among them.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// What the index takes.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let near = self.near.as_ref().map_or(0, Near::bytes);
+        let near_two = self.near_two.as_ref().map_or(0, NearTwo::bytes);
+        Memory { plates_bytes: self.exact.bytes() + near + near_two, patterns_bytes: self.patterns.bytes() }
+    }
+
+    /// The packed plate of an entry.
+    fn packed(&self, id: u32) -> Packed {
+        self.alphabet.listed(self.segments.plate(self.segments.entry(id)))
+    }
+}
+
+/// The whole plates of all segments, as [`Exact`] wants them.
+struct WholePlates<'a> {
+    alphabet: &'a Alphabet,
+    segments: &'a Segments,
+}
+
+impl Source for WholePlates<'_> {
+    type Item = (u64, u32);
+
+    fn each(&self, mut take: impl FnMut(u64, (u64, u32))) {
+        self.segments.each_whole(|id, plate| {
+            let packed = self.alphabet.listed(plate);
+            let hash = hash(packed);
+            take(hash, (kept(packed, hash), id));
+        });
+    }
+}
+
+/// The plates of which some entry is found at a reach, each once.
+#[derive(Clone, Copy)]
+struct Within<'a> {
+    whole: &'a WholePlates<'a>,
+    exact: &'a Exact,
+    reach: Reach,
+}
+
+impl Within<'_> {
+    fn forms(&self, of_length: impl Fn(usize) -> usize) -> usize {
+        let mut forms = 0;
+        if self.whole.segments.most_reach() >= self.reach {
+            self.each(|plate| forms += of_length(len(plate)));
+        }
+        forms
+    }
+
+    fn packed(&self, id: u32) -> Packed {
+        let segments = self.whole.segments;
+        self.whole.alphabet.listed(segments.plate(segments.entry(id)))
+    }
+}
+
+impl Plates for Within<'_> {
+    fn each(&self, mut take: impl FnMut(Packed)) {
+        let segments = self.whole.segments;
+        let within = |id: &u32| segments.reach(segments.entry(*id)) >= self.reach;
+        self.exact.each(|key, ids| {
+            if !ids.iter().any(within) {
+                return;
+            }
+            if is_short(key) {
+                return take(key.into());
+            }
+            // The key is a hash: two plates could share it, and then both are wanted.
+            let first = self.packed(ids[0]);
+            take(first);
+            ids[1..].iter().map(|&id| self.packed(id)).filter(|&p| p != first).for_each(&mut take);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

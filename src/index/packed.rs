@@ -1,0 +1,118 @@
+//! Plates as numbers: six bits a symbol in classed form, first symbol lowest, so that removing, inserting and
+//! comparing symbols are a few shifts.
+//!
+//! Owns the symbol codes and the hash of a packed plate. Two plates of equal classed form have the same number and
+//! others have different ones; the code 0 stands for no symbol, so a number also tells the length. A symbol the
+//! reader could not tell has a code that no listed symbol has, also no listed unknown: it equals nothing.
+
+use crate::plate::{Equivalents, Plate, UNKNOWN};
+
+/// Bits of one symbol.
+pub(super) const BITS: usize = 6;
+/// Plates of up to this many symbols fit their number into 64 bits, the four highest being zero.
+const SHORT_SYMBOLS: usize = 10;
+
+/// A plate's classed form as a number.
+pub(super) type Packed = u128;
+
+/// The code of each symbol, by its ASCII code.
+#[derive(Clone, Debug)]
+pub(super) struct Alphabet {
+    listed: [u8; 128],
+    read: [u8; 128],
+}
+
+const LISTED_UNKNOWN: u8 = 37;
+const READ_UNKNOWN: u8 = 38;
+
+impl Alphabet {
+    pub(super) fn new(equivalents: &Equivalents) -> Self {
+        let mut listed = [LISTED_UNKNOWN; 128];
+        for (at, symbol) in (0..).zip(b'0'..=b'Z') {
+            if symbol.is_ascii_alphanumeric() {
+                let class = equivalents.class(symbol);
+                let skipped = if class > b'9' { b'A' - b'9' - 1 } else { 0 };
+                listed[usize::from(b'0') + at] = class - b'0' - skipped + 1;
+            }
+        }
+        let mut read = listed;
+        read[usize::from(UNKNOWN)] = READ_UNKNOWN;
+        Self { listed, read }
+    }
+
+    /// The number of a listed plate.
+    pub(super) fn listed(&self, plate: &Plate) -> Packed {
+        pack(&self.listed, plate)
+    }
+
+    /// The number of a plate that was read.
+    pub(super) fn read(&self, plate: &Plate) -> Packed {
+        pack(&self.read, plate)
+    }
+}
+
+fn pack(codes: &[u8; 128], plate: &Plate) -> Packed {
+    let symbols = plate.symbols();
+    let (head, tail) = symbols.split_at(symbols.len().min(SHORT_SYMBOLS));
+    let join = |part: &[u8]| {
+        part.iter()
+            .rev()
+            .fold(0_u64, |sum, &symbol| sum << BITS | u64::from(codes[usize::from(symbol & 0x7F)]))
+    };
+    let short = Packed::from(join(head));
+    if tail.is_empty() { short } else { short | Packed::from(join(tail)) << (BITS * SHORT_SYMBOLS) }
+}
+
+/// The number of symbols.
+pub(super) fn len(packed: Packed) -> usize {
+    (128 - packed.leading_zeros() as usize).div_ceil(BITS)
+}
+
+/// The code at position `at`; 0 beyond the end.
+pub(super) fn symbol(packed: Packed, at: usize) -> u8 {
+    ((packed >> (BITS * at)) & 0x3F) as u8
+}
+
+/// Without the symbol at `at`.
+pub(super) fn remove(packed: Packed, at: usize) -> Packed {
+    let below = (1 << (BITS * at)) - 1;
+    packed & below | packed >> BITS & !below
+}
+
+/// With `code` inserted, so that it stands at `at`.
+pub(super) fn insert(packed: Packed, at: usize, code: u8) -> Packed {
+    let below = (1 << (BITS * at)) - 1;
+    packed & below | Packed::from(code) << (BITS * at) | (packed & !below) << BITS
+}
+
+/// Spreads a number over 64 bits, all of them usable.
+pub(super) fn hash(packed: Packed) -> u64 {
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+    let (low, high) = (packed as u64, (packed >> 64) as u64);
+    fold(low, 0xD6E8_FEB8_6659_FD93) ^ fold(high, 0x9E37_79B9_7F4A_7C15)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+fn fold(value: u64, factor: u64) -> u64 {
+    let product = u128::from(value) * u128::from(factor);
+    (product >> 64) as u64 ^ product as u64
+}
+
+/// The number as it is kept in a table: the number itself if it is [`is_short`], else its hash with a mark.
+pub(super) fn kept(packed: Packed, hash: u64) -> u64 {
+    match u64::try_from(packed) {
+        Ok(short) if is_short(short) => short,
+        _ => hash | 1 << 63,
+    }
+}
+
+/// Whether a kept number is the plate itself and not its hash.
+pub(super) fn is_short(kept: u64) -> bool {
+    kept >> (BITS * SHORT_SYMBOLS) == 0
+}
+
+/// The place of a hash among `places`: proportional to the hash, so that the upper half of the hashes goes to the
+/// upper half of an even number of places.
+pub(super) fn place(hash: u64, places: usize) -> usize {
+    (((hash >> 32) * places as u64) >> 32) as usize
+}

@@ -1,0 +1,319 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::plate::UNKNOWN;
+
+fn plate(text: &str) -> Plate {
+    Plate::normalize(text).expect(text)
+}
+
+fn segment(texts: &[&str], reach: Reach) -> SegmentKeys {
+    let patterns = (0..).zip(texts).filter(|(_, t)| Pattern::is_pattern(t));
+    SegmentKeys {
+        plates: texts.iter().map(|t| plate(t)).collect(),
+        patterns: patterns.map(|(at, t)| (at, Pattern::parse(t, 1).expect(t))).collect(),
+        reach,
+    }
+}
+
+/// Distance between classed forms by the plain recurrence; an unknown symbol equals nothing.
+fn distance(sets: &Equivalents, a: &Plate, b: &Plate) -> usize {
+    let (a, b) = (a.symbols(), b.symbols());
+    let same = |x, y| x != UNKNOWN && y != UNKNOWN && sets.same(x, y);
+    let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            table[i][j] = match (i, j) {
+                (0, _) => j,
+                (_, 0) => i,
+                _ => (table[i - 1][j - 1] + usize::from(!same(a[i - 1], b[j - 1])))
+                    .min(table[i - 1][j] + 1)
+                    .min(table[i][j - 1] + 1),
+            };
+        }
+    }
+    table[a.len()][b.len()]
+}
+
+/// What must be found, by looking at every entry.
+fn scan(
+    segments: &[SegmentKeys],
+    sets: &Equivalents,
+    query: &Query<'_>,
+    ask: Ask,
+) -> BTreeMap<EntryRef, (Match, Via)> {
+    let mut ways = vec![(query.plate, Via::Read, Some(ask.around_read))];
+    let candidates = (0..).zip(query.candidates);
+    let around = ask.around_candidates.map(|reach| reach.min(Reach::OneEdit));
+    ways.extend(candidates.map(|(nth, c)| (*c, Via::Candidate(nth), around)));
+    let mut all = BTreeMap::new();
+    for (segment, keys) in (0..).zip(segments) {
+        for (entry, listed) in (0..).zip(keys.plates.iter()) {
+            let pattern = keys.patterns.iter().find(|(e, _)| *e == entry).map(|(_, p)| p);
+            let best = ways.iter().filter_map(|(text, via, reach)| match pattern {
+                Some(pattern) => {
+                    let asked = match ask.patterns {
+                        PatternScope::Nothing => false,
+                        PatternScope::Read => *via == Via::Read,
+                        PatternScope::ReadAndCandidates => true,
+                    };
+                    (asked && pattern.matches(*text)).then_some((Match::Pattern, *via))
+                }
+                None => {
+                    let edits = u8::try_from(distance(sets, text, listed)).expect("short");
+                    let within = edits <= (*reach)?.min(keys.reach).edits();
+                    within.then_some((Match::Edits(edits), *via))
+                }
+            });
+            if let Some(best) = best.min() {
+                all.insert(EntryRef { segment, entry }, best);
+            }
+        }
+    }
+    all
+}
+
+/// What is found, and that each is found once, its query in order.
+fn find(index: &Index, queries: &[Query<'_>], ask: Ask) -> Vec<BTreeMap<EntryRef, (Match, Via)>> {
+    let mut all = vec![BTreeMap::new(); queries.len()];
+    let mut last = 0;
+    index.find_batch(queries, ask, &mut Scratch::new(), |query, found| {
+        assert!(query >= last, "queries are visited in order");
+        last = query;
+        let before = all[query].insert(found.entry, (found.by, found.via));
+        assert_eq!(before, None, "an entry is visited once");
+    });
+    all
+}
+
+const ASKS: [Ask; 7] = {
+    use PatternScope::{Nothing, Read, ReadAndCandidates};
+    use Reach::{OneEdit, TwoEdits, Whole};
+    [
+        Ask { around_read: Whole, around_candidates: None, patterns: Nothing },
+        Ask { around_read: Whole, around_candidates: Some(Whole), patterns: ReadAndCandidates },
+        Ask { around_read: OneEdit, around_candidates: None, patterns: Read },
+        Ask { around_read: OneEdit, around_candidates: Some(Whole), patterns: Read },
+        Ask { around_read: OneEdit, around_candidates: Some(OneEdit), patterns: ReadAndCandidates },
+        Ask { around_read: TwoEdits, around_candidates: None, patterns: Nothing },
+        Ask { around_read: TwoEdits, around_candidates: Some(TwoEdits), patterns: ReadAndCandidates },
+    ]
+};
+
+/// Few symbols, so that neighbors, runs, equivalents and repeats are frequent.
+fn near_plates(longest: usize) -> impl Strategy<Value = Plate> {
+    let symbols = proptest::collection::vec(select(b"AAB80O1I7?".as_slice()), 1..=longest);
+    symbols.prop_map(|s| Plate::from_symbols(&s).expect("symbols"))
+}
+
+fn any_plates() -> impl Strategy<Value = Plate> {
+    "[A-Z0-9]{1,15}".prop_map(|text| plate(&text))
+}
+
+fn plates() -> impl Strategy<Value = Plate> {
+    prop_oneof![4 => near_plates(5), 2 => near_plates(15), 1 => any_plates()]
+}
+
+fn patterns() -> impl Strategy<Value = Pattern> {
+    let text = proptest::collection::vec(select("AAB801I??*".chars().collect::<Vec<_>>()), 1..8);
+    text.prop_filter_map("nothing known", |t| Pattern::parse(&t.into_iter().collect::<String>(), 1).ok())
+}
+
+fn segments() -> impl Strategy<Value = Vec<SegmentKeys>> {
+    let entry = prop_oneof![3 => plates().prop_map(Ok), 1 => patterns().prop_map(Err)];
+    let reach = select(vec![Reach::Whole, Reach::OneEdit, Reach::OneEdit, Reach::TwoEdits]);
+    let segment = (proptest::collection::vec(entry, 0..60), reach).prop_map(|(entries, reach)| {
+        let patterns = (0..).zip(&entries).filter_map(|(at, e)| Some((at, e.clone().err()?)));
+        SegmentKeys {
+            patterns: patterns.collect(),
+            plates: entries.iter().map(|e| *e.as_ref().unwrap_or(&plate("1"))).collect(),
+            reach,
+        }
+    });
+    proptest::collection::vec(segment, 0..4)
+}
+
+/// A text some edits away from another, as readers and typists make them.
+fn misread(of: Plate, edits: &[(u8, u8, u8)]) -> Plate {
+    let mut symbols = of.symbols().to_vec();
+    for &(kind, at, symbol) in edits {
+        let at = usize::from(at) % symbols.len().max(1);
+        match kind % 4 {
+            0 if symbols.len() > 1 => drop(symbols.remove(at)),
+            1 if symbols.len() < Plate::MAX_LEN => symbols.insert(at, symbol),
+            2 if at + 1 < symbols.len() => symbols.swap(at, at + 1),
+            _ => symbols[at] = symbol,
+        }
+    }
+    Plate::from_symbols(&symbols).expect("symbols")
+}
+
+fn edits() -> impl Strategy<Value = Vec<(u8, u8, u8)>> {
+    proptest::collection::vec((any::<u8>(), any::<u8>(), select(b"AB80OQ1I7Z?".as_slice())), 0..3)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    #[test]
+    fn finds_exactly_what_a_scan_over_all_entries_finds(
+        segments in segments(),
+        reads in proptest::collection::vec((any::<prop::sample::Index>(), edits(), plates()), 1..30),
+        candidates in proptest::collection::vec(edits(), 0..6),
+        sets in select(vec![vec!["0ODQ", "1I", "2Z", "5S", "8B", "6G"], vec![], vec!["A8", "17"]]),
+    ) {
+        let sets = Equivalents::new(&sets).expect("sets");
+        let index = Index::build(&segments, &sets).expect("built");
+        let listed: Vec<Plate> = segments.iter().flat_map(|s| s.plates.iter().copied()).collect();
+        let texts: Vec<(Plate, Vec<Plate>)> = reads.iter().map(|(pick, edits, other)| {
+            let read = if listed.is_empty() { *other } else { misread(*pick.get(&listed), edits) };
+            (read, candidates.iter().map(|edits| misread(read, edits)).collect())
+        }).collect();
+        let queries: Vec<Query<'_>> =
+            texts.iter().map(|(plate, candidates)| Query { plate: *plate, candidates }).collect();
+        for ask in ASKS {
+            for (query, found) in queries.iter().zip(find(&index, &queries, ask)) {
+                let expected = scan(&segments, &sets, query, ask);
+                prop_assert_eq!(&found, &expected, "{} {:?}", query.plate.as_str(), ask);
+            }
+        }
+    }
+
+    #[test]
+    fn packing_keeps_symbols_and_removing_undoes_inserting(read in plates(), at in 0_usize..15, code in 1_u8..=38) {
+        let alphabet = Alphabet::new(&Equivalents::default());
+        let packed = alphabet.read(&read);
+        prop_assert_eq!(len(packed), read.len());
+        let at = at.min(read.len());
+        let longer = packed::insert(packed, at, code);
+        prop_assert_eq!(packed::symbol(longer, at), code);
+        prop_assert_eq!(packed::remove(longer, at), packed);
+    }
+}
+
+const WHOLE: Ask =
+    Ask { around_read: Reach::Whole, around_candidates: None, patterns: PatternScope::ReadAndCandidates };
+const ONE: Ask = Ask { around_read: Reach::OneEdit, ..WHOLE };
+const TWO: Ask = Ask { around_read: Reach::TwoEdits, ..WHOLE };
+
+/// One table for every form of index: (read, listed, the least reach that finds it if any does).
+const TABLE: [(&str, &str, Option<Reach>); 24] = [
+    ("ABC123", "ABC123", Some(Reach::Whole)),
+    ("ABC123", "abc-123", Some(Reach::Whole)),
+    ("ABC120", "ABC12O", Some(Reach::Whole)),
+    ("ABC120", "ABC12D", Some(Reach::Whole)),
+    ("A8C1Z3", "ABCI23", Some(Reach::Whole)),
+    ("ABC123", "ABC124", Some(Reach::OneEdit)),
+    ("ABC123", "XBC123", Some(Reach::OneEdit)),
+    ("ABC123", "ABC1234", Some(Reach::OneEdit)),
+    ("ABC123", "7ABC123", Some(Reach::OneEdit)),
+    ("ABC123", "ABC12", Some(Reach::OneEdit)),
+    ("ABC123", "BC123", Some(Reach::OneEdit)),
+    ("AAA111", "AAAA111", Some(Reach::OneEdit)),
+    ("AAA111", "AA111", Some(Reach::OneEdit)),
+    ("A?C123", "ABC123", Some(Reach::OneEdit)),
+    ("A?C123", "A#C123", Some(Reach::OneEdit)),
+    ("ABC123", "ABC321", Some(Reach::TwoEdits)),
+    ("ABC123", "BAC123", Some(Reach::TwoEdits)),
+    ("ABC123", "ABC12345", Some(Reach::TwoEdits)),
+    ("ABC123", "XABC12", Some(Reach::TwoEdits)),
+    ("ABC123", "XYZ123", None),
+    ("ABCDEFGHIJKLMNP", "ABCDEFGHIJKLMNP", Some(Reach::Whole)),
+    ("ABCDEFGHIJKLMNP", "ABCDEFGHIJKLMN", Some(Reach::OneEdit)),
+    ("ABCDEFGHIJKLMNP", "BCDEFGHIJKLMN", Some(Reach::TwoEdits)),
+    ("1", "7", Some(Reach::OneEdit)),
+];
+
+#[test]
+fn every_form_of_index_finds_the_table() {
+    let filler: Vec<String> = (0..500).map(|n| format!("ZZ{n:05}ZZ")).collect();
+    let filler: Vec<&str> = filler.iter().map(String::as_str).collect();
+    for (read, listed, least) in TABLE {
+        let listed = listed.replace('#', "_");
+        for built in [Reach::Whole, Reach::OneEdit, Reach::TwoEdits] {
+            let alone = vec![segment(&[&listed], built)];
+            let crowded = vec![segment(&filler, Reach::OneEdit), segment(&[&listed], built)];
+            let twice = vec![segment(&[&listed, &listed], built), segment(&[&listed], Reach::Whole)];
+            for segments in [alone, crowded, twice] {
+                let index = Index::build(&segments, &Equivalents::default()).expect("built");
+                for ask in [WHOLE, ONE, TWO] {
+                    let query = Query { plate: plate(read), candidates: &[] };
+                    let reached = |s: &SegmentKeys| least.is_some_and(|l| l <= s.reach.min(ask.around_read));
+                    let expected: usize = segments
+                        .iter()
+                        .filter(|s| s.plates[0] == plate(&listed) && reached(s))
+                        .map(|s| s.plates.len())
+                        .sum();
+                    let found = &find(&index, &[query], ask)[0];
+                    assert_eq!(found.len(), expected, "{read} {listed} built {built:?} asked {ask:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_empty_index_finds_nothing() {
+    let index = Index::build(&[], &Equivalents::default()).expect("built");
+    assert_eq!(index.entries(), 0);
+    let found = find(&index, &[Query { plate: plate("A"), candidates: &[plate("B")] }], TWO);
+    assert!(found[0].is_empty());
+}
+
+#[test]
+fn every_entry_with_the_same_plate_is_found() {
+    let texts = vec!["ABC120"; 3000];
+    let segments = [segment(&texts, Reach::OneEdit), segment(&["ABC12O", "XYZ789"], Reach::OneEdit)];
+    let index = Index::build(&segments, &Equivalents::default()).expect("built");
+    for (read, edits) in [("ABC12D", 0), ("ABC12", 1)] {
+        let found = &find(&index, &[Query { plate: plate(read), candidates: &[] }], ONE)[0];
+        assert_eq!(found.len(), 3001);
+        assert!(found.values().all(|way| *way == (Match::Edits(edits), Via::Read)));
+    }
+}
+
+#[test]
+fn an_entry_is_given_by_its_best_way() {
+    let index =
+        Index::build(&[segment(&["ABC123"], Reach::OneEdit)], &Equivalents::default()).expect("built");
+    let ask = Ask { around_candidates: Some(Reach::OneEdit), ..ONE };
+    for (read, candidates, expected) in [
+        ("ABC123", vec!["ABC123"], (Match::Edits(0), Via::Read)),
+        ("ABC12", vec!["ABC12", "ABC123", "A8C123"], (Match::Edits(0), Via::Candidate(1))),
+        ("ABC12", vec!["ABC12", "ABC124"], (Match::Edits(1), Via::Read)),
+        ("ABX12", vec!["XYZ", "ABC124", "ABC12"], (Match::Edits(1), Via::Candidate(1))),
+    ] {
+        let candidates: Vec<Plate> = candidates.into_iter().map(plate).collect();
+        let found = &find(&index, &[Query { plate: plate(read), candidates: &candidates }], ask)[0];
+        assert_eq!(found.values().copied().collect::<Vec<_>>(), [expected], "{read}");
+    }
+}
+
+#[test]
+fn a_crowded_neighborhood_is_found_in_full() {
+    let all: Vec<String> = (0..100_000).map(|n| format!("{n:05}")).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let segments = [segment(&all, Reach::OneEdit)];
+    let index = Index::build(&segments, &Equivalents::default()).expect("built");
+    for (read, expected) in [("12345", 1 + 5 * 9), ("1234", 5 * 10 - 4), ("123456", 6), ("ABCDE", 0)] {
+        let found = &find(&index, &[Query { plate: plate(read), candidates: &[] }], ONE)[0];
+        assert_eq!(found.len(), expected, "{read}");
+    }
+}
+
+#[test]
+fn a_pattern_of_an_entry_that_is_not_there_is_refused() {
+    let mut broken = segment(&["AB*"], Reach::Whole);
+    broken.plates = Arc::new([]);
+    let error = Index::build(&[broken], &Equivalents::default()).expect_err("no entry");
+    assert_eq!(error.to_string(), "segment 0 has a pattern for entry 0, but only 0 entries");
+}
+
+#[test]
+fn an_index_is_shared_by_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Index>();
+}
