@@ -2,11 +2,6 @@
 
 pub mod index;
 pub mod plate;
+pub mod read;
 pub mod synth;
-
-pub mod admin;
-pub mod cli;
-pub mod config;
-pub mod documented;
-pub mod logging;
-pub mod notify;
+pub mod vehicle;

@@ -1,0 +1,224 @@
+//! The fields of one JSON object, taken one by one, with a note for each that is not what it should be.
+//!
+//! Owns [`Fields`]: keys with their values still as JSON text, so that one bad value costs itself only. What is
+//! left at the end is unknown to the format and rides along, within limits: embedded images and whatever else is
+//! large never do, because an alert has to fit into a record.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::ReadCandidate;
+use crate::read::DecodeError;
+use crate::read::head::{MAX_CANDIDATES, Scale, fault};
+
+/// Bytes of JSON that one field may have, known or unknown.
+const MAX_FIELD: usize = 4096;
+
+/// Bytes of JSON that all unknown fields of a read may have.
+const MAX_EXTRA: usize = 16 * 1024;
+
+/// Problems named on a read; the rest are one more.
+const MAX_PROBLEMS: usize = 32;
+
+/// Keys under which cameras embed pictures.
+const IMAGES: [&str; 6] =
+    ["image", "image_bytes", "image_base64", "plate_crop_jpeg", "vehicle_crop_jpeg", "vehicle_image"];
+
+/// The fields of an object that nobody has taken yet.
+#[derive(Debug, Default)]
+pub(super) struct Fields<'a> {
+    all: BTreeMap<String, &'a RawValue>,
+    kept: Map<String, Value>,
+    problems: Vec<String>,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of a payload.
+    pub(super) fn parse(text: &'a str) -> Result<Self, DecodeError> {
+        if !text.trim_ascii_start().starts_with('{') {
+            return Err(DecodeError::Format { found: "no JSON object" });
+        }
+        let all = serde_json::from_str(text).map_err(|error| fault(text, &error))?;
+        Ok(Self { all, ..Self::default() })
+    }
+
+    /// The fields of a value, if it is an object.
+    pub(super) fn of(value: &'a RawValue) -> Option<Self> {
+        Self::parse(value.get()).ok()
+    }
+
+    /// Takes a value as JSON text; null counts as absent.
+    pub(super) fn raw(&mut self, key: &str) -> Option<&'a RawValue> {
+        self.all.remove(key).filter(|value| value.get() != "null")
+    }
+
+    /// Takes a value without a note on what it is not.
+    pub(super) fn quiet<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
+        serde_json::from_str(self.raw(key)?.get()).ok()
+    }
+
+    /// Takes a value; one that `understand` refuses is a problem.
+    pub(super) fn take<T>(
+        &mut self,
+        key: &str,
+        expected: &str,
+        understand: impl FnOnce(&'a str) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.raw(key)?.get();
+        let understood = if value.len() > MAX_FIELD { None } else { understand(value) };
+        if understood.is_none() {
+            self.problem(key, expected);
+        }
+        understood
+    }
+
+    /// Takes a text; an empty one counts as absent.
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        self.take(key, "not a text of reasonable length", |json| serde_json::from_str::<String>(json).ok())
+            .filter(|text| !text.is_empty())
+    }
+
+    /// Takes a text or a number as text: ids, lanes and directions come as either.
+    pub(super) fn label(&mut self, key: &str) -> Option<String> {
+        self.take(key, "neither a text nor a number", label).filter(|text| !text.is_empty())
+    }
+
+    /// Takes a number within bounds.
+    pub(super) fn number(&mut self, key: &str, least: f64, most: f64) -> Option<f64> {
+        self.take(key, &format!("not a number from {least} to {most}"), |json| {
+            serde_json::from_str(json).ok().filter(|number| (least..=most).contains(number))
+        })
+    }
+
+    /// Takes a confidence and brings it to 0-1.
+    pub(super) fn confidence(&mut self, key: &str, scale: Scale) -> Option<f64> {
+        self.number(key, 0.0, scale.most()).and_then(|confidence| scale.to_unit(confidence))
+    }
+
+    /// Takes a jurisdiction: ISO 3166-2, or the country alone; case does not matter, an empty text is none.
+    pub(super) fn jurisdiction(&mut self, key: &str) -> Option<String> {
+        let expected = "not a jurisdiction such as US-TX";
+        self.take(key, expected, |json| {
+            let code: String = serde_json::from_str(json).ok()?;
+            (code.is_empty() || is_jurisdiction(&code)).then(|| code.to_ascii_uppercase())
+        })
+        .filter(|code| !code.is_empty())
+    }
+
+    /// Takes a region of `OpenALPR`'s: `us-mo`, or `eu-de` for a country of Europe. Two letters alone are a
+    /// state to some of its versions and a country to others, so they say nothing.
+    pub(super) fn region(&mut self, key: &str) -> Option<String> {
+        let code = self.jurisdiction(key)?;
+        if code.len() == 2 {
+            self.problem(key, "not a country and a state such as us-mo");
+            return None;
+        }
+        Some(code.strip_prefix("EU-").filter(|country| country.len() == 2).map(str::to_owned).unwrap_or(code))
+    }
+
+    /// Takes a list of candidates.
+    pub(super) fn candidates(&mut self, key: &str, scale: Scale) -> Vec<ReadCandidate> {
+        let Some(value) = self.raw(key) else { return Vec::new() };
+        let Ok(values) = serde_json::from_str::<Vec<&RawValue>>(value.get()) else {
+            self.problem(key, "not a list");
+            return Vec::new();
+        };
+        let all = values.len();
+        let good: Vec<_> = values.into_iter().filter_map(|value| candidate(value, scale)).collect();
+        if good.len() < all {
+            self.problem(key, "not all have a plate");
+        }
+        if good.len() > MAX_CANDIDATES {
+            self.problem(key, "more than are kept");
+        }
+        good.into_iter().take(MAX_CANDIDATES).collect()
+    }
+
+    /// Names a field whose value is left out.
+    pub(super) fn problem(&mut self, key: &str, what: &str) {
+        self.note(format!("{}: {what}", shortened(key)));
+    }
+
+    fn note(&mut self, problem: String) {
+        match self.problems.len() {
+            ..MAX_PROBLEMS => self.problems.push(problem),
+            MAX_PROBLEMS => self.problems.push("further problems are not named".to_owned()),
+            _ => {}
+        }
+    }
+
+    /// Takes over what is left of an object that was the value of `key`.
+    pub(super) fn adopt(&mut self, key: &str, inner: Self) {
+        let (extra, problems) = inner.finish();
+        if !extra.is_empty() {
+            self.kept.insert(key.to_owned(), Value::Object(extra));
+        }
+        for problem in problems {
+            self.problem(key, &problem);
+        }
+    }
+
+    /// Takes over what is left of the object around this one, of which own fields are the nearer truth.
+    pub(super) fn merge(&mut self, outer: Self) {
+        for (key, value) in outer.all {
+            self.all.entry(key).or_insert(value);
+        }
+        for problem in outer.problems {
+            self.note(problem);
+        }
+    }
+
+    /// What is left, and what was wrong.
+    pub(super) fn finish(mut self) -> (Map<String, Value>, Vec<String>) {
+        let mut extra = std::mem::take(&mut self.kept);
+        let mut bytes = 0;
+        for (key, value) in std::mem::take(&mut self.all) {
+            let json = value.get();
+            let size = key.len() + json.len();
+            if IMAGES.contains(&key.as_str()) {
+                self.problem(&key, "embedded images are left out");
+            } else if size > MAX_FIELD || bytes + size > MAX_EXTRA {
+                self.problem(&key, "too large to ride along");
+            } else if let Ok(value) = serde_json::from_str(json) {
+                bytes += size;
+                extra.insert(key, value);
+            } else {
+                self.problem(&key, "nested too deep or out of range");
+            }
+        }
+        (extra, self.problems)
+    }
+}
+
+/// A text, or a number as it is written.
+fn label(json: &str) -> Option<String> {
+    match json.as_bytes().first()? {
+        b'"' => serde_json::from_str(json).ok(),
+        b'-' | b'0'..=b'9' => Some(json.to_owned()),
+        _ => None,
+    }
+}
+
+fn candidate(value: &RawValue, scale: Scale) -> Option<ReadCandidate> {
+    let mut fields = Fields::of(value)?;
+    let plate = fields.quiet("plate").filter(|plate: &String| plate.len() <= MAX_FIELD)?;
+    Some(ReadCandidate { plate, confidence: fields.confidence("confidence", scale) })
+}
+
+/// Two letters, and after a dash up to three letters or digits.
+fn is_jurisdiction(code: &str) -> bool {
+    let (country, part) = code.split_once('-').map_or((code, None), |(country, part)| (country, Some(part)));
+    country.len() == 2
+        && country.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && part.is_none_or(|part| {
+            (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+        })
+}
+
+/// A key short enough to show.
+fn shortened(key: &str) -> String {
+    key.chars().take(64).collect()
+}
