@@ -1,5 +1,6 @@
 //! hotplate matches license-plate reads against hotlists.
 
+pub mod batch;
 pub mod index;
 pub mod plate;
 pub mod read;
