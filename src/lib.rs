@@ -1,7 +1,13 @@
 //! hotplate matches license-plate reads against hotlists.
 
+pub mod admin;
 pub mod batch;
+pub mod cli;
+pub mod config;
+pub mod documented;
 pub mod index;
+pub mod logging;
+pub mod notify;
 pub mod plate;
 pub mod read;
 pub mod synth;

@@ -1,2 +1,7 @@
-//! The `hotplate` command.
-fn main() {}
+//! The `hotplate` command. Everything is in the library, so that tests and benches can reach it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hotplate::cli::main()
+}

@@ -1,0 +1,82 @@
+//! Exit codes: why a command ended, for scripts and service managers.
+//!
+//! Owns the numbers, which follow sysexits(3), and their text in `--help`. A code means the same for every
+//! command.
+
+use std::process::ExitCode;
+
+/// Why a command failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// The command line cannot be understood.
+    Usage = 64,
+    /// A list or a payload is not what it should be.
+    Data = 65,
+    /// Kafka, a topic or an address cannot be reached or had.
+    Unavailable = 69,
+    /// A part of the program failed that should not.
+    Internal = 70,
+    /// Reading or writing a file failed.
+    Io = 74,
+    /// The time to drain was over before everything was done.
+    Deadline = 75,
+    /// Another instance of the same name took over.
+    Fenced = 77,
+    /// The config cannot be used.
+    Config = 78,
+}
+
+/// The exit codes, as `--help` shows them.
+pub(super) const HELP: &str = "\
+Exit codes:
+   0  done; for run: drained, published and committed everything
+  64  the command line cannot be understood
+  65  a list or a payload is not what it should be, or the dead-letter limit was reached
+  69  Kafka, a topic or an address cannot be reached or had
+  70  a part of the program failed that should not
+  74  reading or writing a file failed
+  75  the shutdown deadline passed: what was not committed will be read again
+  77  another instance of the same name took over
+  78  the config cannot be used";
+
+/// A command that failed: what to tell, and the code to end with.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// A failure with this code.
+    pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
+        Self { exit, error: error.into() }
+    }
+
+    /// A failure with this code, in words.
+    #[must_use]
+    pub fn message(exit: Exit, message: String) -> Self {
+        Self { exit, error: anyhow::Error::msg(message) }
+    }
+
+    /// The code to end with.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// Tells it on stderr, with its causes, and gives the code to end with.
+    pub(super) fn report(&self) -> ExitCode {
+        for line in format!("{:#}", self.error).lines() {
+            eprintln!("hotplate: {line}");
+        }
+        ExitCode::from(self.exit as u8)
+    }
+}
+
+/// Tells what clap has to tell: help and version are no failures.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    // Nothing is left to be done if even this cannot be written.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(Exit::Usage as u8) } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,73 @@
+//! What is wrong with a config, and where.
+//!
+//! Owns the wording: every problem names the place (file, line and column, or the environment variable), the
+//! key, and what is wrong; all problems found are told at once.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where a value was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In the config file.
+    File {
+        /// Line from 1.
+        line: usize,
+        /// Character of the line from 1.
+        column: usize,
+    },
+    /// In an environment variable of this name.
+    Env(Arc<str>),
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where; absent where nothing was said at all, such as for a section that is missing.
+    pub origin: Option<Origin>,
+    /// Key path such as `lists[0].policy.edits`; empty for the file as a whole.
+    pub key: String,
+    /// What is wrong, as a fragment.
+    pub message: String,
+}
+
+/// A config that cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The config file.
+    pub file: PathBuf,
+    /// All that is wrong with it, never empty.
+    pub problems: Vec<Problem>,
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, problem) in self.problems.iter().enumerate() {
+            if nth > 0 {
+                f.write_str("\n")?;
+            }
+            match &problem.origin {
+                Some(Origin::File { line, column }) => {
+                    write!(f, "{}:{line}:{column}: ", self.file.display())?
+                }
+                Some(Origin::Env(name)) => write!(f, "environment variable {name}: ")?,
+                None => write!(f, "{}: ", self.file.display())?,
+            }
+            if !problem.key.is_empty() {
+                write!(f, "{}: ", problem.key)?;
+            }
+            f.write_str(&problem.message)?;
+        }
+        Ok(())
+    }
+}
+
+/// The choice nearest to what was typed, if it is near enough to have been meant.
+pub(super) fn nearest<'a>(typed: &str, choices: &[&'a str]) -> Option<&'a str> {
+    let scored = choices.iter().map(|choice| (strsim::damerau_levenshtein(typed, choice), *choice));
+    let (distance, choice) = scored.min_by_key(|(distance, _)| *distance)?;
+    (distance <= typed.len().max(choice.len()) / 3).then_some(choice)
+}

@@ -1,0 +1,74 @@
+//! A config as it was said: the file's text with the environment laid over it, before anything is made of it.
+//!
+//! Owns reading the file and telling where a key was said. Does not know which keys there are.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use super::problem::{ConfigError, Problem};
+use super::tree::Node;
+use super::{de, env, tree};
+
+/// What file and environment said.
+#[derive(Debug)]
+pub(super) struct Said {
+    file: PathBuf,
+    tree: Node,
+}
+
+impl Said {
+    /// Reads the file and lays the overrides among `vars` over it.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not TOML, or an override's name leads nowhere.
+    pub(super) fn load(
+        file: &Path,
+        vars: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            let message = format!("cannot be read: {error}");
+            ConfigError {
+                file: file.to_owned(),
+                problems: vec![Problem { origin: None, key: String::new(), message }],
+            }
+        })?;
+        Self::parse(file, &text, vars)
+    }
+
+    /// As [`Said::load`], with the file's text given; `file` only names it.
+    pub(super) fn parse(
+        file: &Path,
+        text: &str,
+        vars: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let refuse = |problems| Err(ConfigError { file: file.to_owned(), problems });
+        let mut tree = match tree::parse(text) {
+            Ok(tree) => tree,
+            Err(problem) => return refuse(vec![problem]),
+        };
+        let problems = env::overlay(&mut tree, vars);
+        if !problems.is_empty() {
+            return refuse(problems);
+        }
+        Ok(Self { file: file.to_owned(), tree })
+    }
+
+    /// Takes what was said into the form it should have.
+    ///
+    /// # Errors
+    /// The first unknown key, missing key or wrong type.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
+        de::read(self.tree.clone())
+            .map_err(|problem| ConfigError { file: self.file.clone(), problems: vec![problem] })
+    }
+
+    /// The error that tells of all `problems`, each a key and what is wrong with it.
+    pub(super) fn refuse(&self, problems: Vec<(String, String)>) -> ConfigError {
+        let problems = problems.into_iter().map(|(key, message)| {
+            let origin = self.tree.locate(&key);
+            Problem { origin, key, message }
+        });
+        ConfigError { file: self.file.clone(), problems: problems.collect() }
+    }
+}
