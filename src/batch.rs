@@ -191,6 +191,17 @@ pub struct OutRecord {
     pub headers: Vec<(String, Option<Vec<u8>>)>,
     /// Record payload.
     pub payload: Vec<u8>,
+    /// When its read was made, so that the rim can tell how long an alert took.
+    pub times: ReadTimes,
+}
+
+/// When a read was captured and written, in milliseconds since 1970; both unknown for dead letters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadTimes {
+    /// Capture time, by the camera's clock.
+    pub captured_ms: Option<i64>,
+    /// The record's own timestamp; see [`Span::timestamp_ms`].
+    pub written_ms: Option<i64>,
 }
 
 /// What a record is.
