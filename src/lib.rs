@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod documented;
 pub mod index;
+pub mod jurisdiction;
 pub mod logging;
 pub mod notify;
 pub mod plate;
