@@ -5,6 +5,7 @@ pub mod batch;
 pub mod cli;
 pub mod config;
 pub mod documented;
+pub mod hotlist;
 pub mod index;
 pub mod jurisdiction;
 pub mod logging;

@@ -1,0 +1,541 @@
+//! The loader as a whole: what lists really hold, and what becomes of it.
+
+use std::io::{Read, Write};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+
+fn now() -> Timestamp {
+    "2026-11-02T12:00:00Z".parse().expect("instant")
+}
+
+fn read(text: impl AsRef<[u8]>, settings: &LoadSettings) -> Result<(Hotlist, LoadReport), LoadError> {
+    load(text.as_ref(), settings, now())
+}
+
+fn list(text: impl AsRef<[u8]>) -> (Hotlist, LoadReport) {
+    read(text, &LoadSettings::default()).expect("a list")
+}
+
+/// Settings that let any number of bad lines pass.
+fn lenient() -> LoadSettings {
+    LoadSettings { max_rejected_share: 1.0, reported_lines: 100, ..LoadSettings::default() }
+}
+
+fn refused(text: impl AsRef<[u8]>) -> LoadError {
+    read(text, &LoadSettings::default()).expect_err("no list")
+}
+
+fn plates(hotlist: &Hotlist) -> Vec<&str> {
+    hotlist.plates.iter().map(Plate::as_str).collect()
+}
+
+fn json(hotlist: &Hotlist) -> Vec<serde_json::Value> {
+    (0..hotlist.len() as u32)
+        .map(|id| serde_json::to_value(hotlist.entry(EntryId(id))).expect("an entry"))
+        .collect()
+}
+
+#[test]
+fn every_field_of_an_entry_is_read() {
+    let (hotlist, report) = list(
+        "entry_id,plate,jurisdiction,category,priority,valid_from,valid_until,entered_at,vehicle_make,\
+         vehicle_model,vehicle_color,vehicle_type,vehicle_year,agency,case_number,reason,caution,notes,Beat\n\
+         E1,abc-123,texas,stolen_vehicle,1,2026-11-01,2027-11-01T00:00:00Z,yesterday,FORD,F150,RED,PK,2009,\
+         Austin PD,26-1,stolen,armed and dangerous,call first,B7\n",
+    );
+    assert_eq!(
+        json(&hotlist),
+        [serde_json::json!({
+            "entry_id": "E1",
+            "plate": "abc-123",
+            "jurisdiction": "US-TX",
+            "category": "stolen_vehicle",
+            "priority": 1,
+            "valid_from": "2026-11-01T00:00:00Z",
+            "valid_until": "2027-11-01T00:00:00Z",
+            "entered_at": "yesterday",
+            "vehicle": {"make": "FORD", "model": "F150", "color": "RED", "type": "PK", "year": "2009"},
+            "agency": "Austin PD",
+            "case_number": "26-1",
+            "reason": "stolen",
+            "caution": "armed and dangerous",
+            "notes": "call first",
+            "extra": {"Beat": "B7"},
+        })]
+    );
+    assert_eq!(plates(&hotlist), ["ABC123"]);
+    assert_eq!(report.accepted, 1);
+    assert_eq!(report.to_string(), "1 entries");
+}
+
+#[test]
+fn a_line_that_is_no_entry_is_rejected_with_its_true_number_and_column() {
+    let (hotlist, report) = read(
+        b"id,plate,notes,valid_from,valid_until\n\
+          1,AB1,\"two\nlines\",,\n\
+          \n\
+          ,,,,\n\
+          6,*,,,\n\
+          7,A,,,\n\
+          8,AB2,\"a \"\"quoted\"\" word\",,\n\
+          9,none,,,\n\
+          10,N0 TAG,,,\n\
+          11,ABCDEFGHIJKLMNOP,,,\n\
+          12,,no plate,,\n\
+          13,AB3,,11/02/2026,\n\
+          14,AB4,,2026-11-02,2026-11-01\n\
+          15,AB5,,,,,surplus\n\
+          16,AB6\n\
+          17,AB\xFF7,,,\n\
+          18,AB8,z\0,,\n\
+          19,A*,,,\n\
+          id,plate,notes,valid_from,valid_until\n\
+          21,AB9,\"never closed,,\n\
+          22,AC1,,,\n\
+          TOTAL RECORD 0000072\n"
+            .as_slice(),
+        &lenient(),
+    )
+    .expect("a list");
+    assert_eq!(plates(&hotlist), ["AB1", "AB2", "AB6", "AC1"]);
+    let rejected: Vec<_> = report.rejected_lines.iter().map(|r| (r.line, r.column, r.reason)).collect();
+    assert_eq!(
+        rejected,
+        [
+            (6, Some(2), Rejection::VaguePattern),
+            (7, Some(2), Rejection::TooShort),
+            (9, Some(2), Rejection::Placeholder),
+            (10, Some(2), Rejection::Placeholder),
+            (11, Some(2), Rejection::TooLong),
+            (12, Some(2), Rejection::NoPlate),
+            (13, Some(4), Rejection::BadDate),
+            (14, Some(5), Rejection::NeverValid),
+            (15, Some(7), Rejection::TooManyCells),
+            (17, Some(2), Rejection::NotUtf8),
+            (18, Some(3), Rejection::ZeroByte),
+            (19, Some(2), Rejection::VaguePattern),
+            (21, None, Rejection::UnclosedQuote),
+            (23, None, Rejection::NoPlate),
+        ]
+    );
+    assert_eq!((report.accepted, report.rejected, report.blank), (4, 14, 3));
+    assert_eq!(report.rejected_by.iter().sum::<u64>(), 14);
+    assert_eq!(hotlist.entry(EntryId(0)).notes, Some("two\nlines"));
+    assert_eq!(hotlist.entry(EntryId(1)).notes, Some("a \"quoted\" word"));
+    assert_eq!(report.rejected_lines[1].to_string(), "line 7, column 2: the plate has too few characters");
+}
+
+#[test]
+fn header_names_are_known_in_any_case_order_and_dress() {
+    for header in [
+        "id,plate,state",
+        "\u{feff}ID;Plate Number;State/Province",
+        "NIC\tLICENSE_PLATE\tLIS",
+        "\r\nrecord-id|Tag|region",
+        "\"id\",\"license plate\",\"Province\"",
+    ] {
+        let delimiter = [',', ';', '\t', '|'].into_iter().find(|d| header.contains(*d)).expect("a delimiter");
+        let row = ["7", " ab 12 ", "0H"].join(&delimiter.to_string());
+        let (hotlist, _) = list(format!("{header}\r\n{row}\r\n"));
+        let entry = hotlist.entry(EntryId(0));
+        assert_eq!(
+            (entry.entry_id, entry.plate, entry.jurisdiction),
+            ("7", "ab 12", Some("US-OH")),
+            "{header}"
+        );
+    }
+}
+
+#[test]
+fn lines_before_the_header_are_rejected_and_the_list_is_loaded() {
+    let (hotlist, report) = list("DATE07/02/2018 09:00\nSP2-0042: junk\nid,plate\n1,AB1\n");
+    assert_eq!(plates(&hotlist), ["AB1"]);
+    assert_eq!((report.rejected, report.rejected_for(Rejection::BeforeHeader)), (2, 2));
+}
+
+#[test]
+fn a_list_without_a_header_is_refused_even_if_a_row_holds_a_columns_name() {
+    let rows = "1,AB1,stolen\n2,AB2,plate\n";
+    assert!(matches!(refused(rows), LoadError::NoHeader { line: 1 }));
+    let message = refused(rows).to_string();
+    assert!(message.contains("add a header line") && !message.contains("AB"), "{message}");
+}
+
+#[test]
+fn two_columns_for_one_field_are_refused_by_number() {
+    let error = refused("id,Plate No,vrm\n1,AB1,AB2\n");
+    assert_eq!(error.to_string(), "line 1: columns 2 and 3 both stand for plate; rename one of them");
+}
+
+#[test]
+fn a_priority_that_is_no_number_is_left_out_and_counted() {
+    let (hotlist, report) = list("plate,priority\nAB1,2\nAB2,HIGH\nAB3,\nAB4,300\n");
+    let priorities: Vec<_> = (0..4).map(|id| hotlist.entry(EntryId(id)).priority).collect();
+    assert_eq!(priorities, [Some(2), None, None, None]);
+    assert_eq!((report.ignored_cells, report.first_ignored_line), (2, Some(3)));
+}
+
+#[test]
+fn validity_is_from_one_instant_to_before_another() {
+    let (hotlist, report) = list(
+        "plate,valid_from,valid_until\nAB1,,2026-11-01\nAB2,2026-11-02,2026-11-02\nAB3,,\n\
+         AB4,2026-11-02T13:00:00+01:00,9999-12-31\n",
+    );
+    let valid = |id, instant: &str| hotlist.entry(EntryId(id)).valid_at(instant.parse().expect("instant"));
+    assert!(valid(0, "1970-01-01T00:00:00Z") && valid(0, "2026-11-01T23:59:59.999Z"));
+    assert!(!valid(0, "2026-11-02T00:00:00Z"));
+    assert!(valid(1, "2026-11-02T00:00:00Z") && !valid(1, "2026-11-03T00:00:00Z"));
+    assert!(valid(2, "2026-11-02T00:00:00Z"));
+    assert!(valid(3, "2026-11-02T12:00:00Z") && !valid(3, "2026-11-02T11:59:59Z"));
+    assert_eq!(report.expired, 1);
+}
+
+#[test]
+fn a_jurisdiction_nobody_knows_is_kept_as_listed() {
+    let (hotlist, _) = list("plate,state\nAB1,ZZ\nAB2,Canada\nAB3,Nuevo León\nAB4,\n");
+    let listed: Vec<_> =
+        (0..4).map(|id| hotlist.entry(EntryId(id)).jurisdiction.map(str::to_owned)).collect();
+    // Canada's code alone would be read back as California's.
+    assert_eq!(listed, [Some("ZZ"), Some("Canada"), Some("MX-NLE"), None].map(|l| l.map(str::to_owned)));
+}
+
+#[test]
+fn of_entries_with_one_id_the_last_stays_in_its_place() {
+    let (hotlist, report) = list(
+        "id,plate,valid_until\n1,AB1,2020-01-01\n2,AC*1?2,\n3,AB3,\n1,AB4,\n2,AB5,2020-01-01\n4,AC*2?3,\n1,AB6,\n",
+    );
+    let ids: Vec<_> = (0..4).map(|id| hotlist.entry(EntryId(id)).entry_id).collect();
+    assert_eq!(ids, ["3", "2", "4", "1"]);
+    assert_eq!(plates(&hotlist), ["AB3", "AB5", "AC23", "AB6"]);
+    assert_eq!(hotlist.patterns.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [2]);
+    assert_eq!((report.accepted, report.duplicate_ids, report.patterns, report.expired), (4, 3, 1, 1));
+}
+
+#[test]
+fn a_plate_listed_several_times_keeps_all_its_entries() {
+    let (hotlist, report) = list("id,plate\n1,AB1\n2,ab-1\n3,AB2\n4,AB 1\n");
+    assert_eq!(plates(&hotlist), ["AB1", "AB1", "AB2", "AB1"]);
+    assert_eq!((report.duplicate_plates, report.duplicate_ids), (2, 0));
+}
+
+#[test]
+fn an_entry_without_an_id_gets_the_same_one_for_the_same_facts() {
+    let id = |text: &str| list(text).0.entry(EntryId(0)).entry_id.to_owned();
+    let first = id("plate,state,Beat\nAB1,TX,7\n");
+    assert!(first.starts_with("row-") && first.len() == 24, "{first}");
+    for same in [
+        "Beat,entry_id,State,plate\n7,,us-tx,AB1\n",
+        "{\"plate\":\"AB1\",\"Beat\":7,\"state\":\"Texas\"}\n",
+        "plate,state,Beat,Zone\nXY1,,,\nAB1,TX,7,\n",
+    ] {
+        let (hotlist, _) = list(same);
+        let last = hotlist.entry(EntryId(hotlist.len() as u32 - 1));
+        assert_eq!(last.entry_id, first, "{same}");
+    }
+    for other in ["plate,state,Beat\nAB1,TX,8\n", "plate,state,Zone\nAB1,TX,7\n", "plate,state\nAB1,TX\n"] {
+        assert_ne!(id(other), first, "{other}");
+    }
+    let (_, report) = list("plate\nAB1\nAB1\n");
+    assert_eq!((report.accepted, report.duplicate_ids), (1, 1));
+}
+
+#[test]
+fn patterns_and_plates_of_another_script_are_partial_entries() {
+    let (hotlist, report) = list("plate\nAB?12*\n京A12345\nAB_12\n*?AB12\n");
+    let patterns: Vec<_> = hotlist.patterns.iter().map(|(id, p)| (id.0, p.to_string())).collect();
+    assert_eq!(
+        patterns,
+        [(0, "AB?12*"), (1, "?A12345"), (2, "AB?12"), (3, "*?AB12")].map(|(id, text)| (id, text.to_owned()))
+    );
+    assert_eq!(plates(&hotlist), ["AB12", "A12345", "AB12", "AB12"]);
+    assert_eq!((report.patterns, report.duplicate_plates), (4, 0));
+    let strict = LoadSettings { min_pattern_known: 5, ..LoadSettings::default() };
+    assert_eq!(read("plate\nAB?12*\n京A12345\n", &strict).expect("a list").1.rejected, 1);
+}
+
+#[test]
+fn further_columns_ride_along_or_are_dropped() {
+    let text = "plate,Name,Beat\nAB1,Jane Roe,7\n";
+    for (extra, expected) in [
+        (Extra::Keep, vec![("Beat", "7"), ("Name", "Jane Roe")]),
+        (Extra::Drop, vec![]),
+        (Extra::Only(vec!["beat".to_owned()]), vec![("Beat", "7")]),
+    ] {
+        let settings = LoadSettings { extra, ..LoadSettings::default() };
+        let (hotlist, _) = read(text, &settings).expect("a list");
+        let bytes = format!("{hotlist:?}");
+        assert_eq!(hotlist.entry(EntryId(0)).extra.into_iter().collect::<Vec<_>>(), expected);
+        assert_eq!(bytes.contains("Jane"), expected.len() == 2, "dropped columns are not held in memory");
+    }
+}
+
+#[test]
+fn json_lines_equal_csv_for_the_same_facts() {
+    let csv = "entry_id,plate,state,priority,valid_until,vehicle_make,vin,notes\n\
+               1,AB1,TX,2,2027-01-01,FORD,,\"one, \"\"two\"\"\"\n2,AB?12,,,,,V2,\n,AB3,MI,,,,,ñ\n";
+    let lines = r#"{"entry_id":1,"plate":"AB1","state":"TX","priority":2,"valid_until":"2027-01-01","vehicle_make":"FORD","vin":null,"notes":"one, \"two\""}
+{"entry_id":"2","plate":"AB?12","vin":"V2","state":""}
+
+{"notes":"\u00f1","state":"Michigan","plate":" AB3 "}
+"#;
+    let (a, b) = (list(csv), list(lines));
+    assert_eq!(json(&a.0), json(&b.0));
+    assert_eq!(a.0.plates, b.0.plates);
+    assert_eq!(a.0.patterns, b.0.patterns);
+    assert_ne!(a.0.version, b.0.version);
+}
+
+#[test]
+fn json_lines_that_are_no_entries_are_rejected_with_their_line() {
+    let (hotlist, report) = list(
+        r#"{"plate":"AB1","tags":["a",{"b":1}],"flag":true,"caution":["x"]}
+{"plate":"AB2"
+["AB3"]
+{"plate":["AB4"]}
+{"plate":null}
+{}
+{"plate":12345}
+{"plate":1e5}
+{"plate":"AB5","valid_until":true}
+{"plate":"AB6"} trailing
+{"Plate Number":"AB7","plate":"AB8"}
+{"plate":"AB9","tag":"ABX"}
+"#,
+    );
+    assert_eq!(plates(&hotlist), ["AB1", "12345", "AB8", "AB9"]);
+    let rejected: Vec<_> = report.rejected_lines.iter().map(|r| (r.line, r.reason)).collect();
+    assert_eq!(
+        rejected,
+        [
+            (2, Rejection::NotAnObject),
+            (3, Rejection::NotAnObject),
+            (4, Rejection::WrongType),
+            (5, Rejection::NoPlate),
+            (6, Rejection::NoPlate),
+            (8, Rejection::WrongType),
+            (9, Rejection::WrongType),
+            (10, Rejection::NotAnObject),
+        ]
+    );
+    assert_eq!(report.ignored_cells, 1);
+    let extra = hotlist.entry(EntryId(0)).extra;
+    assert_eq!((extra["tags"], extra["flag"]), ("[\"a\",{\"b\":1}]", "true"));
+}
+
+#[test]
+fn what_is_no_list_is_refused_with_a_way_out() {
+    for (bytes, way_out) in [
+        (&b""[..], "no entries"),
+        (b"\n\n", "no entries"),
+        (b"plate\n", "no entries"),
+        (b"plate\nnone\n", "1 lines rejected"),
+        (b"PK\x03\x04....", "unpack it"),
+        (b"\x28\xB5\x2F\xFD....", "zstd"),
+        (b"\xFD7zXZ\x00", "xz"),
+        (b"BZh9....", "bzip2"),
+        (b"\xFF\xFEp\0l\0", "iconv"),
+        (b"[{\"plate\":\"AB1\"}]", "jq"),
+        (b"\x1F\x8B", "ends too early"),
+    ] {
+        let message = refused(bytes).to_string();
+        assert!(message.contains(way_out), "{message}");
+    }
+    let settings = LoadSettings { delimiter: Some('é'), ..LoadSettings::default() };
+    assert!(matches!(read("plate\nAB1\n", &settings), Err(LoadError::Delimiter('é'))));
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+#[test]
+fn gzip_is_the_same_list_and_the_same_version_as_plain() {
+    let (head, tail) = ("id,plate\n1,AB1\n2,", "AB2\n3,AB3\n");
+    let plain = list([head, tail].concat());
+    let members = [gzip(head.as_bytes()), gzip(tail.as_bytes())].concat();
+    for packed in [gzip([head, tail].concat().as_bytes()), members] {
+        let unpacked = list(packed);
+        assert_eq!(json(&plain.0), json(&unpacked.0));
+        assert_eq!(plain.0.version, unpacked.0.version);
+        assert_eq!(plain.1, unpacked.1);
+    }
+    // printf 'id,plate\n1,AB1\n2,AB2\n3,AB3\n' | sha256sum
+    assert_eq!(plain.0.version, "sha256:b2232e1758d28b51131c72eb9097400a");
+    assert_eq!(plain.1.bytes, 27);
+}
+
+#[test]
+fn gzip_cut_off_anywhere_is_refused() {
+    let rows: String = (0..2000).map(|n| format!("{n},AB{n}\n")).collect();
+    let packed = gzip(format!("id,plate\n{rows}").as_bytes());
+    for keep in (2..packed.len()).step_by(97).chain([packed.len() - 1]) {
+        assert!(matches!(refused(&packed[..keep]), LoadError::Truncated { .. }), "{keep}");
+    }
+    let mut damaged = packed.clone();
+    let at = damaged.len() - 5;
+    damaged[at] ^= 1;
+    assert!(matches!(refused(damaged), LoadError::Damaged { .. }));
+}
+
+#[test]
+fn a_source_that_fails_names_the_line() {
+    struct Fails;
+    impl Read for Fails {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("gone"))
+        }
+    }
+    let error = load(b"plate\nAB1\nAB2\n".chain(Fails), &LoadSettings::default(), now()).expect_err("fails");
+    assert!(matches!(error, LoadError::Read { line: 1..=4, .. }), "{error}");
+}
+
+#[test]
+fn too_many_bad_lines_stop_the_list_and_few_do_not() {
+    let text = |good: usize, bad: usize| {
+        let good: String = (0..good).map(|n| format!("{n},AB{n}\n")).collect();
+        format!("id,plate\n{good}{}", "x,\n".repeat(bad))
+    };
+    assert_eq!(list(text(1, 10)).1.rejected, 10, "a few are always tolerated");
+    assert_eq!(list(text(209, 11)).1.rejected, 11, "exactly five in a hundred");
+    let error = refused(text(208, 11)).to_string();
+    assert_eq!(
+        error,
+        "11 of 219 lines rejected, more than max_rejected_share allows (first: line 210, column 2: no plate); \
+         mend the list or raise the limit"
+    );
+    let strict = LoadSettings { max_rejected: Some(1), ..LoadSettings::default() };
+    assert_eq!(read(text(5, 1), &strict).expect("a list").1.rejected, 1);
+    assert!(matches!(read(text(5, 2), &strict), Err(LoadError::TooManyRejected { rejected: 2, .. })));
+}
+
+#[test]
+fn lists_and_lines_beyond_the_limits_are_refused() {
+    let three = LoadSettings { max_entries: 3, ..LoadSettings::default() };
+    assert_eq!(read("plate\nAB1\nAB2\nAB3\n", &three).expect("a list").0.len(), 3);
+    assert!(matches!(
+        read("plate\nAB1\nAB2\nAB3\nAB4\n", &three),
+        Err(LoadError::TooManyEntries { line: 5, limit: 3 })
+    ));
+    let short = LoadSettings { max_line_bytes: 40, ..lenient() };
+    let long = "x".repeat(1_000_000);
+    let text = format!("plate,notes\nAB1,{long}\nAB2,\"{long}\"\nAB3,\"\na\n\"\nAB4,\"{}", "y\n".repeat(30));
+    let (hotlist, report) = read(text, &short).expect("a list");
+    assert_eq!(plates(&hotlist), ["AB3"]);
+    assert_eq!(hotlist.entry(EntryId(0)).notes, Some("a"));
+    assert_eq!(report.rejected_for(Rejection::LineTooLong), 2);
+    assert_eq!(report.rejected_for(Rejection::UnclosedQuote), 1);
+    assert_eq!(report.rejected_lines[2].line, 7);
+}
+
+#[test]
+fn reports_and_errors_hold_no_text_of_the_list() {
+    let (_, report) = list("id,plate\nSECRET1,SECRET2*\nSECRET3,*\nSECRET4,SECRETSECRETSECRET\n");
+    let shown = format!("{report} {report:?} {}", serde_json::to_string(&report).expect("JSON"));
+    assert!(!shown.contains("SECRET"), "{shown}");
+    assert!(report.to_string().ends_with("2 lines rejected (too_long: 1, vague_pattern: 1)"), "{report}");
+}
+
+/// Gives its bytes in pieces of odd sizes.
+struct Pieces<'a>(&'a [u8], usize);
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.1 = self.1 % 7 + 1;
+        let count = self.1.min(self.0.len()).min(buffer.len());
+        buffer[..count].copy_from_slice(&self.0[..count]);
+        self.0 = &self.0[count..];
+        Ok(count)
+    }
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = read(&bytes, &LoadSettings::default());
+        let _ = read([b"id,plate,notes\n".as_slice(), &bytes].concat(), &LoadSettings::default());
+    }
+
+    #[test]
+    fn text_made_of_what_matters_never_panics(text in "[\"',;\n\r{}:\\[ \\*?aA0-9é\0]{0,200}") {
+        for format in [ListFormat::Auto, ListFormat::Csv, ListFormat::JsonLines] {
+            let settings = LoadSettings { format, max_line_bytes: 50, ..LoadSettings::default() };
+            let _ = read(format!("plate,notes\n{text}"), &settings);
+            let _ = read(&text, &settings);
+        }
+    }
+
+    /// The reference is the `csv` crate for records and cells, and a count of line ends for the line numbers (after
+    /// CRLF the crate's own are one behind).
+    #[test]
+    fn records_are_split_as_the_csv_crate_splits_them(
+        rows in prop::collection::vec(("[ A-Z0-9]{3,8}", "([ab\n,]|\"\"){0,12}", any::<bool>()), 1..40),
+    ) {
+        let mut text = String::from("plate,notes,end\n");
+        let mut lines = Vec::new();
+        for (plate, notes, crlf) in &rows {
+            lines.push(text.matches('\n').count() as u64 + 1);
+            text.push_str(&format!("{plate},\"{notes}\",e{}", if *crlf { "\r\n" } else { "\n" }));
+        }
+                let loaded = load(Pieces(text.as_bytes(), 0), &LoadSettings { placeholders: vec![], ..lenient() }, now());
+        let mut expected = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+        let mut rejected = Vec::new();
+        let mut accepted = Vec::new();
+        for (record, line) in expected.records().zip(lines) {
+            let record = record.expect("valid CSV");
+            match Plate::normalize(&record[0]) {
+                Ok(plate) if plate.len() > 1 =>
+                {
+                    // Later ones with the same facts replace earlier ones.
+                    let entry = (plate.as_str().to_owned(), record[0].to_owned(), record[1].to_owned());
+                    accepted.retain(|other: &(String, String, String)| other.1 != entry.1 || other.2 != entry.2);
+                    accepted.push(entry);
+                }
+                _ => rejected.push(line),
+            }
+        }
+        match loaded {
+            Ok((hotlist, report)) => {
+                let found: Vec<_> = (0..hotlist.len())
+                    .map(|id| {
+                        let entry = hotlist.entry(EntryId(id as u32));
+                        let notes = entry.notes.unwrap_or_default();
+                        (hotlist.plates[id].as_str().to_owned(), entry.plate.to_owned(), notes.to_owned())
+                    })
+                    .collect();
+                prop_assert_eq!(found, accepted);
+                prop_assert_eq!(report.rejected_lines.iter().map(|r| r.line).collect::<Vec<_>>(), rejected);
+            }
+            Err(LoadError::Empty { .. }) => prop_assert!(accepted.is_empty()),
+            Err(other) => prop_assert!(false, "{}", other),
+        }
+    }
+
+    /// However many lines a record spans and whatever precedes it, a bad line keeps its number.
+    #[test]
+    fn a_bad_line_keeps_its_number(
+        before in prop::collection::vec(0usize..5, 0..30),
+        junk in "[a-z]{1,5}",
+    ) {
+        let mut text = String::from("plate,notes\n");
+        for (nth, kind) in before.iter().enumerate() {
+            text.push_str(&match kind {
+                0 => format!("AB{nth},plain\n"),
+                1 => format!("AB{nth},\"a\nb\r\n\nc\"\n"),
+                2 => "\n".to_owned(),
+                3 => ",\r\n".to_owned(),
+                _ => format!("AB{nth},\"\"\"\n\"\n"),
+            });
+        }
+        let line = text.bytes().filter(|b| *b == b'\n').count() as u64 + 1;
+        text.push_str(&format!("?*,{junk}\nAB99999,\n"));
+        let (_, report) = load(Pieces(text.as_bytes(), 3), &LoadSettings::default(), now()).expect("a list");
+        prop_assert_eq!(report.rejected_lines.iter().map(|r| r.line).collect::<Vec<_>>(), [line]);
+    }
+}
