@@ -6,6 +6,8 @@
 mod check;
 mod config;
 mod exit;
+mod generate;
+mod stdout;
 
 use std::process::ExitCode;
 
@@ -26,6 +28,7 @@ pub struct Cli {
 enum Command {
     Check(check::Args),
     Config(config::Args),
+    Generate(generate::Args),
 }
 
 /// Parses the process's arguments, does what they say, and tells how it went.
@@ -46,6 +49,7 @@ impl Cli {
         match self.command {
             Command::Check(args) => check::run(&args),
             Command::Config(args) => config::run(&args),
+            Command::Generate(args) => generate::run(&args),
         }
     }
 }

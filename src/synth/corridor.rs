@@ -16,6 +16,8 @@ pub struct Corridor {
 pub struct Camera {
     /// Unique name: site, direction and lane.
     pub id: String,
+    /// Number among all cameras, from 1, for formats that number them.
+    pub number: usize,
     /// Name of the site.
     pub site_id: &'static str,
     /// Latitude in degrees.
@@ -32,7 +34,11 @@ impl Corridor {
     /// The corridor.
     #[must_use]
     pub fn new() -> Self {
-        Self { cameras: SITES.iter().flat_map(Site::cameras).collect() }
+        let mut cameras: Vec<Camera> = SITES.iter().flat_map(Site::cameras).collect();
+        for (nth, camera) in cameras.iter_mut().enumerate() {
+            camera.number = nth + 1;
+        }
+        Self { cameras }
     }
 
     /// Its cameras.
@@ -66,6 +72,7 @@ impl Site {
         self.directions.into_iter().flat_map(move |direction| {
             (1..=self.lanes).map(move |lane| Camera {
                 id: format!("{}-{}{lane}", self.id, direction[..1].to_uppercase()),
+                number: 0,
                 site_id: self.id,
                 lat: self.lat,
                 lon: self.lon,

@@ -304,7 +304,7 @@ impl SynthRead<'_> {
         push(out, "{\"data_type\":\"alpr_group\",\"version\":2");
         push(out, format_args!(",\"epoch_start\":{},\"epoch_end\":{epoch}", epoch - 800));
         push(out, ",\"agent_uid\":\"SYNTH\"");
-        push_field(out, "camera_id", &self.camera.id);
+        push(out, format_args!(",\"camera_id\":{}", self.camera.number));
         push_name(out, "best_uuid");
         self.push_id(out);
         push_name(out, "best_plate_number");

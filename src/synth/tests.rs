@@ -6,6 +6,7 @@ use jiff::ToSpan;
 
 use super::*;
 use crate::plate::{Pattern, Plate};
+use crate::read::{Decoded, Format, decode};
 
 fn payloads(seed: u64, layout: Layout) -> Vec<u8> {
     let list = HotlistSpec { seed, count: 100, ..HotlistSpec::default() };
@@ -72,6 +73,32 @@ fn every_format_is_json_with_one_read_a_line() {
             .map(|l| serde_json::from_slice(l).unwrap())
             .collect();
         assert_eq!(lines.len(), 1_000);
+    }
+}
+
+#[test]
+fn decoder_finds_what_was_written() {
+    let layouts = [
+        (Layout::Canonical, Format::Canonical),
+        (Layout::Labelled, Format::Canonical),
+        (Layout::Openalpr, Format::Openalpr),
+        (Layout::OpenalprGroup, Format::OpenalprGroup),
+    ];
+    let reader = Reader { candidates: 3, unread: 0.1, ..Reader::default() };
+    let traffic = Traffic::new(TrafficSpec { reader, ..TrafficSpec::default() }, Vec::new());
+    for n in 0..200 {
+        let read = traffic.read(n);
+        for (layout, format) in layouts {
+            let (mut payload, mut decoded) = (Vec::new(), Decoded::default());
+            read.write(layout, &mut payload);
+            decode(format, &payload, 1 << 20, &mut decoded).unwrap();
+            let plates: Vec<Plate> = decoded.reads.iter().filter_map(|head| head.plate.ok()).collect();
+            assert_eq!(plates, read.seen.plate.into_iter().collect::<Vec<_>>(), "{layout:?}");
+            for head in &decoded.reads {
+                let candidates: Vec<_> = decoded.candidates_of(head).iter().map(|c| c.plate).collect();
+                assert_eq!(candidates, read.seen.candidates.iter().map(|c| c.0).collect::<Vec<_>>());
+            }
+        }
     }
 }
 

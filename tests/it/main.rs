@@ -1,0 +1,9 @@
+//! Tests of the whole: the command as it is typed. One binary, one module a theme.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "the lint's exception for tests does not reach helpers of this crate"
+)]
+
+mod command;
+mod generate;
