@@ -2,12 +2,19 @@
 //!
 //! Owns the options and nothing of what is made; see [`crate::synth`]. The same options print the same bytes.
 
+use std::borrow::Cow;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
 
 use super::stdout::with_stdout;
 use super::{Exit, Failure};
-use crate::synth::{Fields, HotlistSpec, Layout, Profile, Reader, Traffic, TrafficSpec};
+use crate::hotlist::{Entry, EntryId, LoadSettings, load};
+use crate::plate::Plate;
+use crate::synth::{Fields, HotlistSpec, Layout, Listed, Profile, Reader, Traffic, TrafficSpec, Vehicle};
 
 /// Print synthetic reads or a synthetic hotlist; the same options print the same bytes.
 #[derive(Debug, clap::Args)]
@@ -35,6 +42,13 @@ struct ReadsArgs {
     /// How reads are written.
     #[arg(long, value_enum, default_value_t = ReadFormat::Canonical)]
     format: ReadFormat,
+    /// Let vehicles of this hotlist pass (CSV or JSON lines, plain or gzip); patterns and entries that are not in
+    /// force at --start stay away.
+    #[arg(long, value_name = "FILE", requires = "hit_rate")]
+    hotlist: Option<PathBuf>,
+    /// Share of passing vehicles that are on the hotlist, 0 to 1.
+    #[arg(long, value_name = "SHARE", requires = "hotlist", value_parser = share)]
+    hit_rate: Option<f64>,
     /// Texts a camera reports for each plate, its best among them; 0 reports no candidates.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=20))]
     candidates: u8,
@@ -130,7 +144,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 fn reads(args: &ReadsArgs) -> Result<(), Failure> {
     let layout = args.layout()?;
-    let traffic = Traffic::new(args.spec(), Vec::new());
+    let traffic = Traffic::new(args.spec(), args.wanted()?);
     with_stdout(|out| {
         let mut line = Vec::new();
         for n in 0..args.count {
@@ -169,9 +183,17 @@ impl ReadsArgs {
         Ok(layout)
     }
 
+    fn wanted(&self) -> Result<Vec<Listed>, Failure> {
+        let Some(path) = &self.hotlist else { return Ok(Vec::new()) };
+        wanted(path, self.start)
+            .with_context(|| format!("cannot read {}", path.display()))
+            .map_err(|error| Failure::new(Exit::Data, error))
+    }
+
     fn spec(&self) -> TrafficSpec {
         TrafficSpec {
             seed: self.seed,
+            hit_rate: self.hit_rate.unwrap_or_default(),
             reader: Reader {
                 misread: self.misreads,
                 candidates: usize::from(self.candidates),
@@ -182,6 +204,39 @@ impl ReadsArgs {
             fields: if self.all_fields { Fields::All } else { Fields::Usual },
             ..TrafficSpec::default()
         }
+    }
+}
+
+/// Vehicles of a list that may pass.
+fn wanted(path: &Path, instant: Timestamp) -> anyhow::Result<Vec<Listed>> {
+    let (list, _) = load(File::open(path)?, &LoadSettings::default(), instant)?;
+    let is_pattern = |id| list.patterns.binary_search_by_key(&id, |(pattern, _)| *pattern).is_ok();
+    let wanted = (0u32..)
+        .map(EntryId)
+        .zip(list.plates.iter())
+        .step_by(list.len().div_ceil(MAX_WANTED).max(1))
+        .filter(|(id, _)| !is_pattern(*id))
+        .map(|(id, plate)| (list.entry(id), *plate))
+        .filter(|(entry, _)| entry.valid_at(instant))
+        .map(|(entry, plate)| listed(&entry, plate));
+    Ok(wanted.collect())
+}
+
+/// Of a longer list, vehicles spread evenly over it.
+const MAX_WANTED: usize = 100_000;
+
+fn listed(entry: &Entry<'_>, plate: Plate) -> Listed {
+    let owned = |text: &Option<String>| Cow::Owned(text.clone().unwrap_or_default());
+    Listed {
+        plate,
+        jurisdiction: Cow::Owned(entry.jurisdiction.unwrap_or_default().to_owned()),
+        vehicle: Vehicle {
+            make: owned(&entry.vehicle.make),
+            model: owned(&entry.vehicle.model),
+            color: owned(&entry.vehicle.color),
+            body: owned(&entry.vehicle.body),
+            year: entry.vehicle.year.as_ref().and_then(|year| year.parse().ok()).unwrap_or_default(),
+        },
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use jiff::ToSpan;
 
 use super::*;
+use crate::hotlist::{self, EntryId, LoadSettings};
 use crate::plate::{Pattern, Plate};
 use crate::read::{Decoded, Format, decode};
 
@@ -181,6 +182,24 @@ fn csv_and_json_lines_say_the_same() {
     }
     assert_eq!(csv.iter().filter(|&&b| b == b'\n').count(), 301);
     assert_eq!(jsonl.iter().filter(|&&b| b == b'\n').count(), 300);
+}
+
+#[test]
+fn loader_takes_every_entry_for_what_it_is() {
+    for profile in Profile::ALL {
+        let spec = HotlistSpec { count: 2_000, profile, ..HotlistSpec::default() };
+        for list in list_bytes(&spec) {
+            let (loaded, report) = hotlist::load(&list[..], &LoadSettings::default(), spec.now).unwrap();
+            assert_eq!((loaded.len(), report.rejected), (2_000, 0), "{:?}", report.rejected_lines);
+            for (id, entry) in (0..).zip(spec.entries()) {
+                let seen = loaded.entry(EntryId(id));
+                assert_eq!((seen.plate, seen.category), (&*entry.written, Some(entry.category.name)));
+                assert_eq!(seen.valid_at(spec.now), entry.in_force(spec.now));
+                let listed_make = entry.vehicle_listed.then_some(&*entry.vehicle.make);
+                assert_eq!(seen.vehicle.make.as_deref(), listed_make);
+            }
+        }
+    }
 }
 
 #[test]

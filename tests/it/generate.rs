@@ -32,6 +32,43 @@ fn hotlist_comes_as_csv_or_json_lines() {
 }
 
 #[test]
+fn listed_vehicles_pass_at_the_hit_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("list.csv");
+    let list = stdout(&["generate", "hotlist", "--count", "200", "--profile", "stolen"]);
+    std::fs::write(&path, &list).unwrap();
+    let list_path = path.to_str().unwrap();
+    let reads = stdout(&[
+        "generate",
+        "reads",
+        "--count",
+        "4000",
+        "--truth",
+        "--hotlist",
+        list_path,
+        "--hit-rate",
+        "0.1",
+    ]);
+    let mut hits = 0;
+    for line in reads.lines() {
+        let read: serde_json::Value = serde_json::from_str(line).unwrap();
+        let is_listed = read["truth"]["listed"].as_bool().unwrap();
+        let plate = format!(",{},", read["truth"]["plate"].as_str().unwrap());
+        assert!(!is_listed || list.to_uppercase().replace('-', "").contains(&plate), "{plate}");
+        hits += usize::from(is_listed);
+    }
+    assert!((320..480).contains(&hits), "{hits}");
+}
+
+#[test]
+fn unreadable_hotlist_is_named() {
+    let output = run(&["generate", "reads", "--hotlist", "no-such-list.csv", "--hit-rate", "0.1"], b"");
+    assert_eq!(output.status.code(), Some(65));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.starts_with("hotplate: cannot read no-such-list.csv: "), "{message}");
+}
+
+#[test]
 fn closed_pipe_ends_it_quietly() {
     for what in ["reads", "hotlist"] {
         let mut child = hotplate(&["generate", what, "--count", "100000000"])
