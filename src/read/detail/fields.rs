@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::ReadCandidate;
+use crate::jurisdiction::Jurisdiction;
 use crate::read::DecodeError;
 use crate::read::head::{MAX_CANDIDATES, Scale, fault};
 
@@ -98,25 +99,28 @@ impl<'a> Fields<'a> {
         self.number(key, 0.0, scale.most()).and_then(|confidence| scale.to_unit(confidence))
     }
 
-    /// Takes a jurisdiction: ISO 3166-2, or the country alone; case does not matter, an empty text is none.
+    /// Takes a jurisdiction in whatever spelling is understood and gives the one in which it is compared.
     pub(super) fn jurisdiction(&mut self, key: &str) -> Option<String> {
         let expected = "not a jurisdiction such as US-TX";
         self.take(key, expected, |json| {
-            let code: String = serde_json::from_str(json).ok()?;
-            (code.is_empty() || is_jurisdiction(&code)).then(|| code.to_ascii_uppercase())
+            let text: String = serde_json::from_str(json).ok()?;
+            if text.is_empty() { Some(text) } else { canonical(text) }
         })
         .filter(|code| !code.is_empty())
     }
 
-    /// Takes a region of `OpenALPR`'s: `us-mo`, or `eu-de` for a country of Europe. Two letters alone are a
-    /// state to some of its versions and a country to others, so they say nothing.
+    /// Takes a region of `OpenALPR`'s, such as `us-mo`. Two letters alone are a state to some of its versions and
+    /// a country to others, so they say nothing.
     pub(super) fn region(&mut self, key: &str) -> Option<String> {
-        let code = self.jurisdiction(key)?;
-        if code.len() == 2 {
-            self.problem(key, "not a country and a state such as us-mo");
-            return None;
-        }
-        Some(code.strip_prefix("EU-").filter(|country| country.len() == 2).map(str::to_owned).unwrap_or(code))
+        self.take(key, "not a country and a state such as us-mo", |json| {
+            let text: String = serde_json::from_str(json).ok()?;
+            match text.len() {
+                0 => Some(text),
+                ..=2 => None,
+                _ => canonical(text),
+            }
+        })
+        .filter(|code| !code.is_empty())
     }
 
     /// Takes a list of candidates.
@@ -208,14 +212,10 @@ fn candidate(value: &RawValue, scale: Scale) -> Option<ReadCandidate> {
     Some(ReadCandidate { plate, confidence: fields.confidence("confidence", scale) })
 }
 
-/// Two letters, and after a dash up to three letters or digits.
-fn is_jurisdiction(code: &str) -> bool {
-    let (country, part) = code.split_once('-').map_or((code, None), |(country, part)| (country, Some(part)));
-    country.len() == 2
-        && country.bytes().all(|byte| byte.is_ascii_alphabetic())
-        && part.is_none_or(|part| {
-            (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
-        })
+/// The code of a jurisdiction, or the source's own word where the code alone would mean another place.
+fn canonical(text: String) -> Option<String> {
+    let place = Jurisdiction::parse(&text)?;
+    Some(if place.stands_alone() { place.as_str().to_owned() } else { text })
 }
 
 /// A key short enough to show.
