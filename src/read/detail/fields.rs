@@ -116,7 +116,7 @@ impl<'a> Fields<'a> {
             let text: String = serde_json::from_str(json).ok()?;
             match text.len() {
                 0 => Some(text),
-                ..=2 => None,
+                1..=2 => None,
                 _ => canonical(text),
             }
         })
