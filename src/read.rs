@@ -95,6 +95,15 @@ impl Feed {
     }
 }
 
+impl Feed {
+    /// The reader type of every read of the feed, if none of its cameras and sites has another.
+    #[must_use]
+    pub fn sure_reader(&self) -> Option<&str> {
+        let sure = self.camera_readers.is_empty() && self.site_readers.is_empty();
+        sure.then(|| self.reader_of(None, None).unwrap_or("neutral"))
+    }
+}
+
 /// What every read pays for.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadHead {

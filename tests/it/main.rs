@@ -7,3 +7,4 @@
 
 mod command;
 mod generate;
+mod layering;

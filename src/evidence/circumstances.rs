@@ -1,0 +1,171 @@
+//! What read and entry say besides the plate: jurisdiction and vehicle.
+//!
+//! Owns the comparison and its weights, which are documented, bounded assumptions, for no public data can teach
+//! them. Unknown on either side is no evidence and never agreement. A conflict is named: the wrongful stops of the
+//! field were exact hits whose state, make or color said otherwise.
+
+use super::Evidence;
+use super::names::{Likeness, plain};
+use super::tables::{Tables, VehicleWeights};
+use crate::hotlist::Entry;
+use crate::jurisdiction::{Agreement, Jurisdiction};
+use crate::read::PlateRead;
+
+/// The evidence besides the plate.
+#[derive(Debug)]
+pub(super) struct Circumstances {
+    pub(super) evidence: Vec<Evidence>,
+    pub(super) conflicts: Vec<&'static str>,
+    pub(super) jurisdiction: Agreement,
+    /// Whether jurisdiction, make, model or color speak for the entry.
+    pub(super) second_evidence: bool,
+}
+
+impl Circumstances {
+    pub(super) fn weight(&self) -> f64 {
+        self.evidence.iter().map(|item| item.weight).sum()
+    }
+}
+
+/// Compares a read with an entry; the vehicle only where it counts.
+pub(super) fn compare(tables: &Tables, read: &PlateRead, entry: &Entry<'_>, vehicles: bool) -> Circumstances {
+    let mut found = Circumstances {
+        evidence: Vec::new(),
+        conflicts: Vec::new(),
+        jurisdiction: Agreement::Unknown,
+        second_evidence: false,
+    };
+    jurisdiction(tables, read, entry, &mut found);
+    if vehicles {
+        let before = found.evidence.len();
+        vehicle(tables, read, entry, &mut found);
+        bound(&tables.file.vehicle, before, &mut found.evidence);
+    }
+    found
+}
+
+fn jurisdiction(tables: &Tables, read: &PlateRead, entry: &Entry<'_>, found: &mut Circumstances) {
+    let (Some(seen), Some(listed)) = (read.jurisdiction.as_deref(), entry.jurisdiction) else { return };
+    let table = &tables.file.jurisdiction;
+    let sure = read.jurisdiction_confidence.unwrap_or(table.default_confidence).clamp(0.0, 1.0);
+    found.jurisdiction = Agreement::of(Jurisdiction::parse(seen), Jurisdiction::parse(listed));
+    let full = match found.jurisdiction {
+        Agreement::Unknown => return,
+        Agreement::Agree => table.agree,
+        Agreement::Conflict => table.conflict,
+    };
+    if found.jurisdiction == Agreement::Conflict && sure >= table.conflict_named_from {
+        found.conflicts.push("jurisdiction_conflict");
+    }
+    found.second_evidence |= found.jurisdiction == Agreement::Agree;
+    found.evidence.push(Evidence::new(
+        "jurisdiction",
+        (sure * full.exp() + 1.0 - sure).ln(),
+        format!("{seen} read, {listed} listed: {}", found.jurisdiction.name()),
+    ));
+}
+
+fn vehicle(tables: &Tables, read: &PlateRead, entry: &Entry<'_>, found: &mut Circumstances) {
+    let (weights, names) = (&tables.file.vehicle, &tables.names);
+    let (seen, listed) = (&read.vehicle, &entry.vehicle);
+    let make = both(&seen.make, &listed.make, |text| names.make(text));
+    if let Some((a, b)) = &make {
+        let like = if a == b { Likeness::Agree } else { Likeness::Conflict };
+        found.add("make", "make_conflict", [weights.make_agree, 0.0, weights.make_conflict, 0.0], like, a, b);
+    }
+    // Models are compared only where makes do not conflict: "CIVIC" says nothing beside the wrong make.
+    if make.is_none_or(|(a, b)| a == b)
+        && let Some((a, b)) =
+            both(&seen.model, &listed.model, |text| Some(plain(text)).filter(|t| !t.is_empty()))
+    {
+        let like = if same_model(&a, &b) { Likeness::Agree } else { Likeness::Conflict };
+        found.add(
+            "model",
+            "model_conflict",
+            [weights.model_agree, 0.0, weights.model_conflict, 0.0],
+            like,
+            &a,
+            &b,
+        );
+    }
+    let colors = |text: &str| Some(names.colors(text)).filter(|colors| !colors.is_empty());
+    if let Some((a, b)) = both(&seen.color, &listed.color, colors) {
+        let like = names.compare_colors(&a, &b);
+        let shown = |colors: &std::collections::BTreeSet<String>| {
+            colors.iter().map(String::as_str).collect::<Vec<_>>().join("/")
+        };
+        let by = [weights.color_agree, weights.color_near, weights.color_conflict, 0.0];
+        found.add("color", "color_conflict", by, like, &shown(&a), &shown(&b));
+    }
+    if let Some((a, b)) = both(&seen.body, &listed.body, |text| names.body(text)) {
+        let by = [weights.type_agree, weights.type_near, weights.type_conflict, weights.type_far];
+        found.add("vehicle_type", "vehicle_type_conflict", by, names.compare_bodies(&a, &b), &a, &b);
+    }
+    year(weights, seen.year.as_deref(), listed.year.as_deref(), found);
+}
+
+/// Agree if equal or one is short for the other.
+fn same_model(a: &str, b: &str) -> bool {
+    a == b || (a.len().min(b.len()) >= 3 && (a.starts_with(b) || b.starts_with(a)))
+}
+
+fn year(weights: &VehicleWeights, seen: Option<&str>, listed: Option<&str>, found: &mut Circumstances) {
+    let (Some(a), Some(b)) = (seen, listed) else { return };
+    let (Some((a_first, a_last)), Some((b_first, b_last))) = (years(a), years(b)) else { return };
+    // How far the ranges lie apart; 0 where they overlap.
+    let apart = b_first.saturating_sub(a_last).max(a_first.saturating_sub(b_last));
+    let like = match apart {
+        apart if apart <= weights.year_agree_within => Likeness::Agree,
+        apart if apart <= weights.year_near_within => Likeness::Near,
+        _ => Likeness::Conflict,
+    };
+    let by = [weights.year_agree, weights.year_near, weights.year_conflict, 0.0];
+    found.add("year", "year_conflict", by, like, a, b);
+}
+
+/// The first and last year of `2013` or `2015-2019`; nothing else is a year.
+fn years(text: &str) -> Option<(u16, u16)> {
+    let years = text.split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() == 4);
+    let years = years.filter(|run| run.starts_with("19") || run.starts_with("20"));
+    let years: Vec<u16> = years.filter_map(|run| run.parse().ok()).collect();
+    Some((*years.iter().min()?, *years.iter().max()?))
+}
+
+/// Both sides in comparable form, if both say something.
+fn both<T>(a: &Option<String>, b: &Option<String>, form: impl Fn(&str) -> Option<T>) -> Option<(T, T)> {
+    Some((form(a.as_deref()?)?, form(b.as_deref()?)?))
+}
+
+impl Circumstances {
+    /// One comparison, `by` likeness: agree, near, conflict, far.
+    fn add(
+        &mut self,
+        name: &'static str,
+        conflict: &'static str,
+        by: [f64; 4],
+        like: Likeness,
+        a: &str,
+        b: &str,
+    ) {
+        let weight = by[match like {
+            Likeness::Agree => 0,
+            Likeness::Near => 1,
+            Likeness::Conflict => 2,
+            Likeness::Far => 3,
+        }];
+        if like.word() == "conflict" {
+            self.conflicts.push(conflict);
+        }
+        self.second_evidence |= like == Likeness::Agree && matches!(name, "make" | "model" | "color");
+        self.evidence.push(Evidence::new(name, weight, format!("{a} read, {b} listed: {}", like.word())));
+    }
+}
+
+/// Keeps the vehicle evidence together within its bounds, by an item of its own.
+fn bound(weights: &VehicleWeights, from: usize, evidence: &mut Vec<Evidence>) {
+    let total: f64 = evidence[from..].iter().map(|item| item.weight).sum();
+    let cut = total.clamp(weights.total_min, weights.total_max) - total;
+    if cut != 0.0 {
+        evidence.push(Evidence::new("vehicle_bound", cut, "vehicle evidence is bounded".to_owned()));
+    }
+}

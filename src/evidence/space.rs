@@ -1,0 +1,333 @@
+//! How a list's plates are spread over the space of plates.
+//!
+//! Owns the crowding of a text: how many plates, and how many listed ones, one expects just there or one
+//! difference away. Learned from the list's own shapes of letters and digits, shrunk to a generic plate space, so
+//! syntax follows the country of the list and never rewrites a read.
+
+use super::confusion::{Confusions, SYMBOLS, Sums, code};
+use super::tables::{PlateSpace, Tables};
+use crate::hotlist::Hotlist;
+use crate::plate::Plate;
+
+/// Shapes up to this length are kept in a table of 2^(length+1) densities.
+const DENSE: usize = 10;
+/// What the table holds for a length: rarity beyond any list.
+const RAREST: f64 = 6.0;
+/// Symbols that are a digit or a letter after folding and are tried both ways; later ones are digits.
+const FREE: usize = 6;
+
+/// The space of plates as one list sees it.
+#[derive(Clone, Debug)]
+pub struct ListShape {
+    /// Listed vehicles: distinct plates, and patterns.
+    vehicles: f64,
+    densities: Vec<f64>,
+    rarity: [f64; Plate::MAX_LEN + 1],
+    long: PlateSpace,
+    plates: f64,
+    pseudo: f64,
+}
+
+/// A sequence of letters (1) and digits (0) under a leading 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape(u32);
+
+impl Shape {
+    const EMPTY: Self = Self(1);
+
+    fn push(self, letter: bool) -> Self {
+        Self(self.0 << 1 | u32::from(letter))
+    }
+
+    fn len(self) -> usize {
+        self.0.ilog2() as usize
+    }
+
+    /// The shape with the kind at `at` replaced.
+    fn with(self, at: usize, letter: bool) -> Self {
+        let bit = 1 << (self.len() - 1 - at);
+        Self(if letter { self.0 | bit } else { self.0 & !bit })
+    }
+
+    fn without(self, at: usize) -> Self {
+        let below = self.len() - 1 - at;
+        let low = self.0 & ((1 << below) - 1);
+        Self(self.0 >> (below + 1) << below | low)
+    }
+
+    fn with_inserted(self, at: usize, letter: bool) -> Self {
+        let below = self.len() - at;
+        let low = self.0 & ((1 << below) - 1);
+        Self((self.0 >> below << 1 | u32::from(letter)) << below | low)
+    }
+
+    fn letters(self) -> i32 {
+        i32::try_from(self.0.count_ones()).unwrap_or(i32::MAX) - 1
+    }
+
+    fn kinds(self) -> impl Iterator<Item = bool> {
+        (0..self.len()).rev().map(move |bit| self.0 >> bit & 1 == 1)
+    }
+}
+
+impl ListShape {
+    /// Counts the shapes of a list's plates.
+    #[must_use]
+    pub fn of(hotlist: &Hotlist, tables: &Tables) -> Self {
+        let patterns: Vec<u32> = hotlist.patterns.iter().map(|(entry, _)| entry.0).collect();
+        let mut next = patterns.iter().copied().peekable();
+        let plates = (0u32..).zip(hotlist.plates.iter()).filter_map(move |(entry, plate)| {
+            let is_pattern = next.next_if_eq(&entry).is_some();
+            (!is_pattern).then(|| plate.folded())
+        });
+        Self::count(plates, hotlist.patterns.len(), &tables.file.plate_space)
+    }
+
+    /// Counts the shapes of folded plates.
+    pub(super) fn count(plates: impl Iterator<Item = Plate>, patterns: usize, space: &PlateSpace) -> Self {
+        let mut counts = vec![0.0; 2 << DENSE];
+        let mut lengths = [0.0; Plate::MAX_LEN + 1];
+        let mut keys = Vec::new();
+        for plate in plates {
+            keys.push(plate.key());
+            lengths[plate.len()] += 1.0;
+            // Of a plate with 0 or 1 the shape is not known after folding; the others stand for it.
+            let known = plate.len() <= DENSE && !plate.symbols().iter().any(|s| matches!(s, b'0' | b'1'));
+            if known {
+                counts[plain_shape(plate.symbols()).0 as usize] += 1.0;
+            }
+        }
+        let n: f64 = lengths.iter().sum();
+        keys.sort_unstable();
+        keys.dedup();
+        #[expect(clippy::cast_precision_loss, reason = "counts of entries are far below 2^52")]
+        let vehicles = (keys.len() + patterns).max(1) as f64;
+        stand_in(&mut counts, n);
+        let pseudo = space.pseudo_count + space.pseudo_share * n;
+        let mut shape = Self {
+            vehicles,
+            densities: Vec::new(),
+            rarity: rarity(&lengths, n, pseudo, space),
+            long: space.clone(),
+            plates: n,
+            pseudo,
+        };
+        shape.densities =
+            (0..counts.len()).map(|id| shape.density_of(Shape(narrow(id)), counts[id])).collect();
+        shape
+    }
+
+    /// Probability of one plate of a shape, given how many listed plates have it.
+    fn density_of(&self, shape: Shape, count: f64) -> f64 {
+        if shape.0 < 2 {
+            return 0.0;
+        }
+        let mut generic = self.long.length(shape.len());
+        let mut before = None;
+        for kind in shape.kinds() {
+            generic *= match before.replace(kind) {
+                None => 0.5,
+                Some(previous) if previous == kind => self.long.same_kind,
+                Some(_) => 1.0 - self.long.same_kind,
+            };
+        }
+        let letters = shape.letters();
+        let digits = i32::try_from(shape.len()).unwrap_or(i32::MAX) - letters;
+        let room = 26f64.powi(letters) * 10f64.powi(digits);
+        (count + self.pseudo * generic) / (self.plates + self.pseudo) / room
+    }
+
+    pub(super) fn density(&self, shape: Shape) -> f64 {
+        match self.densities.get(shape.0 as usize) {
+            Some(density) => *density,
+            None => self.density_of(shape, 0.0),
+        }
+    }
+
+    /// Log of the number of listed vehicles.
+    pub(super) fn log_vehicles(&self) -> f64 {
+        self.vehicles.ln()
+    }
+
+    /// Log probability of a folded text.
+    pub(super) fn log_probability(&self, text: &[u8]) -> f64 {
+        let mut sum = 0.0;
+        each_shape(text, |shape| sum += self.density(shape));
+        sum.ln()
+    }
+
+    /// The densest interpretation of a text, digits before letters.
+    fn shape(&self, text: &[u8]) -> Shape {
+        let mut best: Option<(f64, Shape)> = None;
+        each_shape(text, |shape| {
+            let density = self.density(shape);
+            if best.is_none_or(|(most, _)| density > most) {
+                best = Some((density, shape));
+            }
+        });
+        best.map_or(Shape::EMPTY, |(_, shape)| shape)
+    }
+
+    /// How much rarer a length is on this list than its commonest one, in nats.
+    pub(super) fn rarity(&self, len: usize) -> f64 {
+        self.rarity.get(len).copied().unwrap_or(RAREST)
+    }
+
+    /// The crowd one difference away from a text.
+    pub(super) fn neighborhood(&self, text: &[u8], confusions: &Confusions) -> Neighborhood {
+        let shape = self.shape(text);
+        let sums = confusions.sums();
+        let (mut near, mut ways) = (0.0, 0.0);
+        for (at, &symbol) in text.iter().enumerate() {
+            let symbol = code(symbol);
+            let (letter, digit, added) =
+                (sums.from_letter[symbol], sums.from_digit[symbol], sums.added[symbol]);
+            near += letter * self.density(shape.with(at, true)) + digit * self.density(shape.with(at, false));
+            if text.len() > 1 {
+                near += added * self.density(shape.without(at));
+            }
+            ways += letter + digit + added;
+        }
+        near += self.missing(shape, sums);
+        ways += gaps(text.len()) * (sums.letter_missing + sums.digit_missing);
+        Neighborhood { plates: near.ln(), ways: ways.ln() }
+    }
+
+    /// Expected plates that have one symbol more.
+    fn missing(&self, shape: Shape, sums: &Sums) -> f64 {
+        (0..=shape.len())
+            .map(|at| {
+                sums.letter_missing * self.density(shape.with_inserted(at, true))
+                    + sums.digit_missing * self.density(shape.with_inserted(at, false))
+            })
+            .sum()
+    }
+}
+
+/// What lies one difference away from a text, as logarithms.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Neighborhood {
+    /// Probability that a plate lies there and is read as the text.
+    pub(super) plates: f64,
+    /// The rates of all ways to get from there to the text.
+    pub(super) ways: f64,
+}
+
+/// Places where a symbol can be missing.
+pub(super) fn gaps(len: usize) -> f64 {
+    f64::from(u8::try_from(len + 1).unwrap_or(u8::MAX))
+}
+
+/// Weighs up the counts of known shapes for the symbols that folding left out, and scales them to all plates.
+fn stand_in(counts: &mut [f64], n: f64) {
+    for (id, count) in counts.iter_mut().enumerate().skip(2) {
+        let shape = Shape(narrow(id));
+        let letters = shape.letters();
+        let digits = i32::try_from(shape.len()).unwrap_or(i32::MAX) - letters;
+        *count *= (26f64 / 24.0).powi(letters) * (10f64 / 8.0).powi(digits);
+    }
+    let scale = n / counts.iter().sum::<f64>().max(1e-9);
+    counts.iter_mut().for_each(|count| *count *= scale);
+}
+
+fn rarity(lengths: &[f64], n: f64, pseudo: f64, space: &PlateSpace) -> [f64; Plate::MAX_LEN + 1] {
+    let share = |len: usize| {
+        let listed = lengths.get(len).copied().unwrap_or_default();
+        (listed + pseudo * space.length(len)) / (n + pseudo)
+    };
+    let most = (1..=Plate::MAX_LEN + 1).map(share).fold(0.0, f64::max);
+    std::array::from_fn(|len| if len == 0 { RAREST } else { -(share(len) / most).ln() })
+}
+
+fn is_letter(symbol: u8) -> bool {
+    !symbol.is_ascii_digit()
+}
+
+fn plain_shape(text: &[u8]) -> Shape {
+    text.iter().fold(Shape::EMPTY, |shape, &symbol| shape.push(is_letter(symbol)))
+}
+
+/// Visits the shapes a folded text can have: a 0 may have been an O and a 1 an I. Digits come before letters.
+fn each_shape(text: &[u8], mut visit: impl FnMut(Shape)) {
+    let mut free = [0usize; FREE];
+    let mut count = 0;
+    for (at, symbol) in text.iter().enumerate() {
+        if matches!(symbol, b'0' | b'1') && count < FREE {
+            free[count] = at;
+            count += 1;
+        }
+    }
+    let plain = plain_shape(text);
+    for choice in 0u32..1 << count {
+        let shape = free[..count].iter().enumerate().fold(plain, |shape, (nth, &at)| {
+            // The first free symbol is the slowest to change, as in counting.
+            shape.with(at, choice >> (count - 1 - nth) & 1 == 1)
+        });
+        visit(shape);
+    }
+}
+
+fn narrow(id: usize) -> u32 {
+    u32::try_from(id).unwrap_or(u32::MAX)
+}
+
+/// Upper bounds over all symbols of what the crowd around a shape weighs: the cheap gate's view of a list.
+#[derive(Clone, Debug)]
+pub(super) struct CrowdBounds {
+    /// By shape: most that `crowding` can weigh for a hit one difference away.
+    crowding: Vec<f32>,
+    /// By shape: most that an odd shape and length can add to the chance of a misread.
+    odd: Vec<f32>,
+}
+
+impl CrowdBounds {
+    pub(super) fn new(list: &ListShape, tables: &Tables) -> Self {
+        let sums = tables.confusions.sums();
+        let (low, high) = (extreme(sums, f64::min), extreme(sums, f64::max));
+        let (mut crowding, mut odd) = (vec![f32::INFINITY; 2 << DENSE], vec![f32::INFINITY; 2 << DENSE]);
+        for id in 4..2 << DENSE {
+            let shape = Shape(narrow(id));
+            let drops = list.missing(shape, sums);
+            let with = |rates: [f64; 3]| -> f64 {
+                let at_each = (0..shape.len()).map(|at| {
+                    rates[0] * list.density(shape.with(at, true))
+                        + rates[1] * list.density(shape.with(at, false))
+                        + rates[2] * list.density(shape.without(at))
+                });
+                drops + at_each.sum::<f64>()
+            };
+            let lift =
+                (with(high).ln() - least_ways(sums, shape.len()) - list.density(shape).ln()).clamp(-6.0, 6.0);
+            let pooled = &tables.file.pooled;
+            crowding[id] = round_up(-list.log_vehicles() - with(low).ln());
+            odd[id] = round_up(pooled.odd_shape * lift + pooled.odd_length * list.rarity(shape.len()));
+        }
+        Self { crowding, odd }
+    }
+
+    /// Bounds for texts of a list: crowding around `source`, oddness of `read`.
+    pub(super) fn of(&self, list: &ListShape, source: &[u8], read: &[u8]) -> (f64, f64) {
+        let at = |table: &[f32], text: &[u8]| {
+            table.get(list.shape(text).0 as usize).map_or(f64::INFINITY, |&bound| f64::from(bound))
+        };
+        (at(&self.crowding, source), at(&self.odd, read))
+    }
+}
+
+/// The least or most of each kind of rate over all symbols.
+fn extreme(sums: &Sums, pick: fn(f64, f64) -> f64) -> [f64; 3] {
+    [&sums.from_letter, &sums.from_digit, &sums.added]
+        .map(|rates| SYMBOLS.iter().map(|&symbol| rates[code(symbol)]).reduce(pick).unwrap_or_default())
+}
+
+/// Least log rate of all ways to a text of this length.
+pub(super) fn least_ways(sums: &Sums, len: usize) -> f64 {
+    let each: f64 = extreme(sums, f64::min).iter().sum();
+    ((gaps(len) - 1.0) * each + gaps(len) * (sums.letter_missing + sums.digit_missing)).ln()
+}
+
+/// To the next f32 above: a bound must stay one.
+#[expect(clippy::cast_possible_truncation, reason = "rounded up right after")]
+fn round_up(bound: f64) -> f32 {
+    (bound as f32).next_up()
+}

@@ -1,0 +1,382 @@
+//! The evidence table as its file says it, and as the model uses it.
+//!
+//! Owns the form of `config/evidence.toml` and the checks that a table must pass: unknown keys, values that would
+//! break the model's promises (a slope that lets more confidence lower a score), names that mean two things.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::confusion::Confusions;
+use super::names::Names;
+use crate::plate::Equivalents;
+
+/// The tables that weigh evidence, ready for use.
+#[derive(Debug)]
+pub struct Tables {
+    version: String,
+    pub(super) file: File,
+    pub(super) names: Names,
+    pub(super) confusions: Confusions,
+    pub(super) equivalents: Equivalents,
+}
+
+/// Why a table cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TablesError {
+    /// Not TOML, or not this table: the message names line and key.
+    #[error("{0}")]
+    Form(#[from] Box<toml::de::Error>),
+    /// Of another form than this build reads.
+    #[error(
+        "schema is {found}, this build reads {SCHEMA}; take config/evidence.toml of this version or learn a new one"
+    )]
+    Schema {
+        /// What the file says.
+        found: u32,
+    },
+    /// A value that would break a promise of the model.
+    #[error("{key}: {why}")]
+    Value {
+        /// Where.
+        key: String,
+        /// Why not.
+        why: &'static str,
+    },
+}
+
+const SCHEMA: u32 = 1;
+/// The table this build ships.
+pub const BUILTIN: &str = include_str!("../../config/evidence.toml");
+
+impl Tables {
+    /// Reads a table.
+    ///
+    /// # Errors
+    /// See [`TablesError`]; a table is used whole or not at all.
+    pub fn parse(text: &str, equivalents: &Equivalents) -> Result<Self, TablesError> {
+        let file: File = toml::from_str(text).map_err(Box::new)?;
+        file.check()?;
+        let digest = Sha256::digest(text.as_bytes());
+        let version =
+            digest.iter().take(4).fold(format!("{}+", file.version), |v, byte| v + &format!("{byte:02x}"));
+        let names = Names::new(&file.alias, &file.near)?;
+        let confusions = Confusions::new(&file.confusion, equivalents);
+        Ok(Self { version, names, confusions, equivalents: equivalents.clone(), file })
+    }
+
+    /// The version in the file and the start of the hash of its bytes: an edited table is another version.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The reader types that have a calibration of their own.
+    pub fn readers(&self) -> impl Iterator<Item = &str> {
+        self.file.reader.keys().map(String::as_str)
+    }
+
+    /// The calibration of a reader type; one without a table gets the neutral one.
+    pub(super) fn reader(&self, name: Option<&str>) -> &Reader {
+        let neutral = &self.file.reader[NEUTRAL];
+        name.and_then(|name| self.file.reader.get(name)).unwrap_or(neutral)
+    }
+}
+
+impl Default for Tables {
+    /// The table this build ships, with the default sets of equivalent characters.
+    fn default() -> Self {
+        Self::parse(BUILTIN, &Equivalents::default()).expect("a test reads the shipped table")
+    }
+}
+
+/// Name of the calibration for readers without one.
+pub(super) const NEUTRAL: &str = "neutral";
+
+/// `config/evidence.toml`; its comments say what each figure means.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    schema: u32,
+    version: String,
+    pub(super) plate_space: PlateSpace,
+    pub(super) pooled: Pooled,
+    pub(super) grade: GradeCaps,
+    pub(super) jurisdiction: Jurisdiction,
+    pub(super) vehicle: VehicleWeights,
+    pub(super) pattern: PatternWeights,
+    pub(super) syntax: Syntax,
+    alias: Aliases,
+    near: Near,
+    confusion: ConfusionTable,
+    pub(super) reader: BTreeMap<String, Reader>,
+}
+
+impl File {
+    fn check(&self) -> Result<(), TablesError> {
+        if self.schema != SCHEMA {
+            return Err(TablesError::Schema { found: self.schema });
+        }
+        let refuse = |key: String, why| Err(TablesError::Value { key, why });
+        if !self.reader.contains_key(NEUTRAL) {
+            return refuse(
+                "reader".to_owned(),
+                "there is no neutral calibration for readers without a table",
+            );
+        }
+        for (name, reader) in &self.reader {
+            if reader.misread_slope > 0.0 || reader.misread_bare_slope > 0.0 {
+                return refuse(
+                    format!("reader.{name}"),
+                    "a slope above 0 lets more confidence lower a score",
+                );
+            }
+            if reader.ratio < 0.0 || reader.confusion < 0.0 {
+                return refuse(
+                    format!("reader.{name}"),
+                    "ratio and confusion below 0 let a surer candidate weigh less",
+                );
+            }
+        }
+        let pooled = &self.pooled;
+        let shares = [pooled.one_op, pooled.two_ops, pooled.three_ops, pooled.typist_transposition];
+        if shares.iter().any(|share| !(*share > 0.0 && *share < 1.0)) {
+            return refuse("pooled".to_owned(), "the shares of operations lie between 0 and 1");
+        }
+        let v = &self.vehicle;
+        let ordered = [
+            (v.make_conflict, v.make_agree),
+            (v.model_conflict, v.model_agree),
+            (v.color_conflict, v.color_near),
+            (v.color_near, v.color_agree),
+            (v.type_conflict, v.type_near),
+            (v.type_near, v.type_agree),
+            (v.type_far, v.type_conflict),
+            (v.year_conflict, v.year_near),
+            (v.year_near, v.year_agree),
+            (self.jurisdiction.conflict, self.jurisdiction.agree),
+        ];
+        if ordered.iter().any(|(worse, better)| worse > better) {
+            return refuse("vehicle".to_owned(), "a conflict must not weigh more than an agreement");
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlateSpace {
+    pub(super) pseudo_count: f64,
+    pub(super) pseudo_share: f64,
+    pub(super) same_kind: f64,
+    pub(super) length_other: f64,
+    pub(super) lengths: BTreeMap<String, f64>,
+}
+
+impl PlateSpace {
+    /// Share of vehicles whose plate has this many characters.
+    pub(super) fn length(&self, len: usize) -> f64 {
+        self.lengths.get(&len.to_string()).copied().unwrap_or(self.length_other)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pooled {
+    pub(super) syntax: f64,
+    pub(super) odd_shape: f64,
+    pub(super) odd_length: f64,
+    pub(super) same_characters: f64,
+    pub(super) typist_transposition: f64,
+    pub(super) char_confidence_bound: f64,
+    pub(super) unexplained_floor: f64,
+    one_op: f64,
+    two_ops: f64,
+    three_ops: f64,
+}
+
+impl Pooled {
+    /// Log share of this many differences among misreads; 1 to 3.
+    pub(super) fn operations(&self, count: usize) -> f64 {
+        match count {
+            0 | 1 => self.one_op,
+            2 => self.two_ops,
+            _ => self.three_ops,
+        }
+        .ln()
+    }
+}
+
+/// The most a hit can be graded, by its kind and by what conflicts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GradeCaps {
+    #[expect(
+        dead_code,
+        reason = "the thresholds themselves belong to a list's policy; these are its documented defaults"
+    )]
+    confirmed: f64,
+    #[expect(dead_code, reason = "see confirmed")]
+    probable: f64,
+    #[expect(dead_code, reason = "see confirmed")]
+    possible: f64,
+    pub(super) cap_kind: HashMap<String, crate::policy::Grade>,
+    pub(super) cap: HashMap<String, crate::policy::Grade>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Jurisdiction {
+    pub(super) agree: f64,
+    pub(super) conflict: f64,
+    pub(super) default_confidence: f64,
+    pub(super) conflict_named_from: f64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VehicleWeights {
+    pub(super) make_agree: f64,
+    pub(super) make_conflict: f64,
+    pub(super) model_agree: f64,
+    pub(super) model_conflict: f64,
+    pub(super) color_agree: f64,
+    pub(super) color_near: f64,
+    pub(super) color_conflict: f64,
+    pub(super) type_agree: f64,
+    pub(super) type_near: f64,
+    pub(super) type_conflict: f64,
+    pub(super) type_far: f64,
+    pub(super) year_agree_within: u16,
+    pub(super) year_near_within: u16,
+    pub(super) year_agree: f64,
+    pub(super) year_near: f64,
+    pub(super) year_conflict: f64,
+    pub(super) total_min: f64,
+    pub(super) total_max: f64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PatternWeights {
+    pub(super) letter: f64,
+    pub(super) digit: f64,
+    pub(super) star: f64,
+    pub(super) most: f64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Syntax {
+    pub(super) weight: f64,
+    pub(super) patterns: HashMap<String, Vec<String>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Aliases {
+    pub(super) make: BTreeMap<String, Vec<String>>,
+    pub(super) color: BTreeMap<String, Vec<String>>,
+    #[serde(rename = "type")]
+    pub(super) body: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Near {
+    pub(super) color: Vec<(String, String)>,
+    pub(super) type_near: Vec<(String, String)>,
+    pub(super) type_far: Vec<(String, String)>,
+}
+
+/// What log ratios between candidates are taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Scale {
+    /// Their confidences.
+    Confidence,
+    /// Their order only.
+    Rank,
+}
+
+/// The calibration of a reader type.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reader {
+    pub(super) scale: Scale,
+    #[expect(dead_code, reason = "says how much the calibration rests on; for people")]
+    reads: u64,
+    pub(super) confidence_center: f64,
+    pub(super) candidate: f64,
+    pub(super) ratio: f64,
+    pub(super) confusion: f64,
+    pub(super) misread: f64,
+    pub(super) misread_slope: f64,
+    pub(super) misread_bare: f64,
+    pub(super) misread_bare_slope: f64,
+    #[expect(dead_code, reason = "quantiles of how strong right texts are, for the expected false alerts")]
+    strengths: Vec<f64>,
+}
+
+/// Counts of labelled reads, pooled over reader types, and the prior they are shrunk to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConfusionTable {
+    pub(super) pseudo_count: f64,
+    rate_equivalent: f64,
+    rate_similar: f64,
+    pub(super) rate_other: f64,
+    pub(super) rate_dropped: f64,
+    pub(super) rate_added: f64,
+    similar: HashSet<String>,
+    pub(super) gaps: f64,
+    pub(super) edge: EdgeShifts,
+    total: HashMap<char, f64>,
+    substituted: HashMap<char, HashMap<char, f64>>,
+    dropped: HashMap<char, f64>,
+    added: HashMap<char, f64>,
+}
+
+/// How much likelier a character is lost or added at the ends of a plate than within.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EdgeShifts {
+    pub(super) dropped_end: f64,
+    pub(super) dropped_middle: f64,
+    pub(super) added_first: f64,
+    pub(super) added_later: f64,
+}
+
+fn count(counts: &HashMap<char, f64>, symbol: u8) -> f64 {
+    counts.get(&char::from(symbol)).copied().unwrap_or_default()
+}
+
+impl ConfusionTable {
+    pub(super) fn total(&self, listed: u8) -> f64 {
+        count(&self.total, listed)
+    }
+
+    pub(super) fn dropped(&self, listed: u8) -> f64 {
+        count(&self.dropped, listed)
+    }
+
+    pub(super) fn added(&self, read: u8) -> f64 {
+        count(&self.added, read)
+    }
+
+    pub(super) fn substituted(&self, listed: u8, read: u8) -> f64 {
+        self.substituted.get(&char::from(listed)).map_or(0.0, |row| count(row, read))
+    }
+
+    pub(super) fn prior_rate(&self, listed: u8, read: u8, equivalents: &Equivalents) -> f64 {
+        let (a, b) = (char::from(listed), char::from(read));
+        let similar =
+            || self.similar.contains(&format!("{a}{b}")) || self.similar.contains(&format!("{b}{a}"));
+        match () {
+            () if equivalents.same(listed, read) => self.rate_equivalent,
+            () if similar() => self.rate_similar,
+            () => self.rate_other,
+        }
+    }
+}

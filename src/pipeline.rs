@@ -1,0 +1,202 @@
+//! The product in one function: a batch of payloads in, the records to publish out.
+//!
+//! Owns the order of the stages (decode, find, weigh, decide, encode), their scratch memory and the counts of
+//! what happened. Knows no clock, no Kafka, no metrics: the daemon, `match`, the demo, benches and tests call
+//! [`Pipeline::process`] and differ only in what they do with the result. Guarantees that a read that hits
+//! nothing costs no allocation and leaves no trace, and that the records stand in the order of their payloads.
+
+mod alerts;
+mod stats;
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::alert::{AlertKey, Mark};
+use crate::batch::{OutRecord, Outbox, ReadBatch, ReadTimes, RecordKind};
+use crate::evidence::{Listed, Neighbor};
+use crate::index::Via;
+use crate::matcher::{Matcher, Near};
+use crate::policy::MatchKind;
+use crate::read::{DecodeError, Decoded, Feed, NoPlate, decode};
+use crate::snapshot::Snapshot;
+
+use alerts::Occasion;
+
+pub use stats::{BatchStats, ClockProblems};
+
+/// What a pipeline is told once.
+#[derive(Clone, Debug)]
+pub struct PipelineSettings {
+    /// The feeds, by [`Span::feed`](crate::batch::Span::feed).
+    pub feeds: Vec<Feed>,
+    /// Larger payloads are not decoded.
+    pub max_payload_bytes: usize,
+    /// What alerts are keyed by.
+    pub alert_key: AlertKey,
+    /// Where payloads go that cannot be decoded.
+    pub dead_letter_topic: Arc<str>,
+    /// Reads older than this when their record was written alert on `late_topic`; zero means no read is late.
+    pub late_after: SignedDuration,
+    /// Where alerts of late reads go.
+    pub late_topic: Arc<str>,
+    /// How far a camera's clock may run ahead of the record's timestamp.
+    pub future_tolerance: SignedDuration,
+}
+
+/// The stages with their scratch memory: one per worker.
+#[derive(Debug)]
+pub struct Pipeline {
+    settings: PipelineSettings,
+    matcher: Matcher,
+    decoded: Decoded,
+    // The payload of each decoded read.
+    spans: Vec<usize>,
+    near: Vec<Near>,
+    stats: BatchStats,
+}
+
+impl Pipeline {
+    /// A pipeline whose reads each stand alone.
+    #[must_use]
+    pub fn new(settings: PipelineSettings) -> Self {
+        Self {
+            settings,
+            matcher: Matcher::default(),
+            decoded: Decoded::default(),
+            spans: Vec::new(),
+            near: Vec::new(),
+            stats: BatchStats::default(),
+        }
+    }
+
+    /// Matches a batch against a snapshot and fills `outbox` with the records to publish, replacing what it held.
+    ///
+    /// `now` goes into `matched_at` and nowhere else.
+    pub fn process(
+        &mut self,
+        batch: &ReadBatch,
+        snapshot: &Snapshot,
+        now: Timestamp,
+        outbox: &mut Outbox,
+    ) -> &BatchStats {
+        outbox.records.clear();
+        self.stats.reset(snapshot.lists().len());
+        self.decode(batch, outbox);
+        self.near.clear();
+        self.find(batch, snapshot);
+        if !self.near.is_empty() {
+            self.alert(Occasion { batch, snapshot, now }, outbox);
+            // Dead letters were written first; the records of a payload belong together, in payload order.
+            outbox.records.sort_by_key(|record| record.span);
+        }
+        self.stats.missed -= self.stats.matched;
+        &self.stats
+    }
+
+    fn decode(&mut self, batch: &ReadBatch, outbox: &mut Outbox) {
+        self.decoded.clear();
+        self.spans.clear();
+        for (nth, span) in batch.spans().iter().enumerate() {
+            let format = self.settings.feeds[usize::from(span.feed)].format;
+            let first = self.decoded.reads.len();
+            let payload = batch.payload(span);
+            let result = decode(format, payload, self.settings.max_payload_bytes, &mut self.decoded);
+            self.spans.resize(self.decoded.reads.len(), nth);
+            self.count(first, span.timestamp_ms);
+            if let Some(error) = result.err().or(self.decoded.partial.take()) {
+                self.stats.dead_letter(error);
+                outbox.records.push(dead_letter(&self.settings, batch, nth, error));
+            }
+        }
+        self.stats.payloads = batch.len() as u64;
+    }
+
+    /// Collects the near entries that the lists' gates let pass.
+    fn find(&mut self, batch: &ReadBatch, snapshot: &Snapshot) {
+        self.near.clear();
+        let Self { settings, matcher, decoded, spans, near, .. } = self;
+        matcher.find(snapshot, decoded, |found| {
+            let feed = &settings.feeds[usize::from(batch.spans()[spans[found.read]].feed)];
+            if worth_weighing(snapshot, decoded, feed, &found) {
+                near.push(found);
+            }
+        });
+    }
+
+    /// Counts the reads from `first` on as misses, until a hit proves otherwise.
+    fn count(&mut self, first: usize, timestamp_ms: Option<i64>) {
+        for read in &self.decoded.reads[first..] {
+            for mark in self.settings.marks(read.captured_at, timestamp_ms) {
+                self.stats.clock_problem(mark);
+            }
+            match read.plate {
+                Ok(_) => self.stats.missed += 1,
+                Err(NoPlate::Unread) => self.stats.unread += 1,
+                Err(NoPlate::Unmatchable) => self.stats.unmatchable += 1,
+            }
+        }
+    }
+}
+
+/// Whether an entry may turn out to be a hit. Texts that the reader itself said always may.
+fn worth_weighing(snapshot: &Snapshot, decoded: &Decoded, feed: &Feed, near: &Near) -> bool {
+    if matches!(near.kind, MatchKind::Exact | MatchKind::Folded | MatchKind::Candidate | MatchKind::Pattern) {
+        return true;
+    }
+    let head = &decoded.reads[near.read];
+    let (Ok(read), Listed::Plate(listed)) = (head.plate, snapshot.listed(near.entry)) else { return true };
+    let candidates = decoded.candidates_of(head);
+    let source = match near.via {
+        Via::Read => read,
+        Via::Candidate(nth) => candidates.get(usize::from(nth)).map_or(read, |candidate| candidate.plate),
+    };
+    let best = candidates.iter().map(|candidate| candidate.confidence).fold(0.0, f32::max);
+    let top = if best > 0.0 { Some(best) } else { head.confidence.filter(|&confidence| confidence > 0.0) };
+    let neighbor = Neighbor { listed, source, read, top: top.map(f64::from), reader: feed.sure_reader() };
+    let list = snapshot.list_of(near.entry);
+    snapshot.gate(list).passes(&snapshot.rules().evidence, snapshot.shape(list), &neighbor)
+}
+
+impl PipelineSettings {
+    /// What is odd about a capture time. Lateness is the record's timestamp minus the capture time, so that it is
+    /// the same when the read is judged again.
+    fn marks(&self, captured_at: Timestamp, timestamp_ms: Option<i64>) -> impl Iterator<Item = Mark> + use<> {
+        let age_ms = timestamp_ms.map(|written| written - captured_at.as_millisecond());
+        let ancient = captured_at < EARLIEST;
+        let future = age_ms.is_some_and(|age| i128::from(-age) > self.future_tolerance.as_millis());
+        let late = !self.late_after.is_zero()
+            && !ancient
+            && age_ms.is_some_and(|age| i128::from(age) > self.late_after.as_millis());
+        [
+            future.then_some(Mark::CapturedInFuture),
+            ancient.then_some(Mark::CapturedInAnotherAge),
+            late.then_some(Mark::Late),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// 1990-01-01: no plate reader is older, so an earlier capture time is a clock that was never set.
+const EARLIEST: Timestamp = Timestamp::constant(631_152_000, 0);
+
+/// An undecodable payload with its key and headers as they came; where from and why is added by what publishes it.
+fn dead_letter(settings: &PipelineSettings, batch: &ReadBatch, nth: usize, error: DecodeError) -> OutRecord {
+    let span = &batch.spans()[nth];
+    OutRecord {
+        span: nth,
+        kind: RecordKind::DeadLetter(error),
+        topic: Arc::clone(&settings.dead_letter_topic),
+        key: batch.key(span).map(<[u8]>::to_vec),
+        headers: batch
+            .headers(span)
+            .map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))
+            .collect(),
+        payload: batch.payload(span).to_vec(),
+        times: ReadTimes::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

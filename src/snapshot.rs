@@ -1,0 +1,256 @@
+//! All lists at one moment: what a batch is matched against.
+//!
+//! Owns the table of lists and the index over their segments. Guarantees that a snapshot never changes: a
+//! reload builds another one completely and swaps one pointer, and a batch in flight keeps the one it has
+//! pinned. Lists that did not change are shared between snapshots.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+
+use crate::evidence::{Gate, ListShape, Listed, Tables};
+use crate::hotlist::{Entry, EntryId, Hotlist};
+use crate::index::{Ask, EntryRef, Index, IndexError, PatternScope, Reach, SegmentKeys};
+use crate::plate::Equivalents;
+use crate::policy::{MatchKind, MatchPolicy};
+
+/// A list as it is in force: what the config says of it and what its file said.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// What the config says.
+    pub settings: Arc<ListSettings>,
+    /// What the file said.
+    pub hotlist: Arc<Hotlist>,
+    /// When it was loaded.
+    pub loaded_at: Timestamp,
+}
+
+/// What the config says of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListSettings {
+    /// Name of the list: unique, and part of every alert id.
+    pub id: String,
+    /// The agency that owns it.
+    pub agency: Option<String>,
+    /// Category of entries that name none.
+    pub category: Option<String>,
+    /// Priority of entries that name none; 0 is the highest.
+    pub priority: u8,
+    /// What it wants to be alerted of.
+    pub policy: MatchPolicy,
+    /// Topic of its alerts.
+    pub alert_topic: Arc<str>,
+    /// Whether alerts of other lists may name it under `also_listed`.
+    pub shared: bool,
+    /// What becomes of repeats.
+    pub suppression: SuppressionSettings,
+}
+
+/// When a repeat of an alert is worth no second one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SuppressionSettings {
+    /// One alert in this time, counted from the last published one; zero publishes every alert.
+    pub window: SignedDuration,
+    /// Where a repeat counts as one.
+    pub scope: SuppressionScope,
+}
+
+/// Where a repeat counts as one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuppressionScope {
+    /// At the same camera.
+    #[default]
+    Camera,
+    /// At the same site; a read without one counts by its camera.
+    Site,
+}
+
+impl ListSettings {
+    /// Names everything that shapes this list's hits, so that two alerts can be compared: a hash of the match
+    /// policy, the defaults, the sets of equivalent characters and the suppression rule.
+    fn policy_version(&self, equivalents: &Equivalents) -> String {
+        let mut hash = Sha256::new();
+        let SuppressionSettings { window, scope } = &self.suppression;
+        let shaping = (&self.policy, &self.category, self.priority, equivalents.sets(), window, scope);
+        // A tuple of plain values always serializes.
+        hash.update(serde_json::to_vec(&shaping).unwrap_or_default());
+        version_text(&hash.finalize())
+    }
+}
+
+/// How versions are written: the first half of a SHA-256, which is plenty to tell two apart.
+fn version_text(digest: &[u8]) -> String {
+    digest.iter().take(8).fold(String::from("sha256:"), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// What holds for all lists of a snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Characters that cameras confuse.
+    pub equivalents: Equivalents,
+    /// The tables that weigh evidence.
+    pub evidence: Arc<Tables>,
+}
+
+/// Why lists cannot be put into one snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// Two lists of one name would share alert ids and windows.
+    #[error("two lists are named {0:?}; give one of them another id")]
+    DuplicateList(String),
+    /// The index cannot be built.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}
+
+/// All lists at one moment, with the index over them.
+#[derive(Debug)]
+pub struct Snapshot {
+    lists: Vec<List>,
+    policy_versions: Vec<String>,
+    shapes: Vec<ListShape>,
+    gates: Vec<Gate>,
+    index: Index,
+    ask: Ask,
+    rules: Rules,
+}
+
+impl Snapshot {
+    /// Builds the index over the lists. Takes a while for large ones: call it off the hot path.
+    ///
+    /// # Errors
+    /// Two lists of one name, or more entries than an index can hold.
+    pub fn build(lists: Vec<List>, rules: Rules) -> Result<Self, SnapshotError> {
+        let mut names = HashSet::new();
+        if let Some(twice) = lists.iter().find(|list| !names.insert(&list.settings.id)) {
+            return Err(SnapshotError::DuplicateList(twice.settings.id.clone()));
+        }
+        let segments: Vec<SegmentKeys> = lists.iter().map(segment).collect();
+        let index = Index::build(&segments, &rules.equivalents)?;
+        let shapes: Vec<ListShape> =
+            lists.iter().map(|list| ListShape::of(&list.hotlist, &rules.evidence)).collect();
+        let gates =
+            lists.iter().zip(&shapes).map(|(list, shape)| gate(list, shape, &rules.evidence)).collect();
+        let policies = || lists.iter().map(|list| &list.settings.policy);
+        Ok(Self {
+            ask: ask(policies()),
+            policy_versions: lists.iter().map(|l| l.settings.policy_version(&rules.equivalents)).collect(),
+            shapes,
+            gates,
+            index,
+            lists,
+            rules,
+        })
+    }
+
+    /// The lists, in the order of the config.
+    #[must_use]
+    pub fn lists(&self) -> &[List] {
+        &self.lists
+    }
+
+    /// The version of what shapes a list's hits.
+    #[must_use]
+    pub fn policy_version(&self, list: u16) -> &str {
+        &self.policy_versions[usize::from(list)]
+    }
+
+    /// How a list's plates are spread over the space of plates.
+    #[must_use]
+    pub fn shape(&self, list: u16) -> &ListShape {
+        &self.shapes[usize::from(list)]
+    }
+
+    /// The list an entry belongs to. Every list is one segment today.
+    #[must_use]
+    pub fn list_of(&self, entry: EntryRef) -> u16 {
+        entry.segment
+    }
+
+    /// The hotlist an entry belongs to.
+    #[must_use]
+    pub fn hotlist_of(&self, entry: EntryRef) -> &Hotlist {
+        &self.lists[usize::from(entry.segment)].hotlist
+    }
+
+    /// An entry in full.
+    #[must_use]
+    pub fn entry(&self, entry: EntryRef) -> Entry<'_> {
+        self.hotlist_of(entry).entry(EntryId(entry.entry))
+    }
+
+    /// What an entry lists: a plate or a pattern.
+    #[must_use]
+    pub fn listed(&self, entry: EntryRef) -> Listed<'_> {
+        let hotlist = self.hotlist_of(entry);
+        match hotlist.patterns.binary_search_by_key(&entry.entry, |(id, _)| id.0) {
+            Ok(nth) => Listed::Pattern(&hotlist.patterns[nth].1),
+            Err(_) => Listed::Plate(hotlist.plates[entry.entry as usize]),
+        }
+    }
+
+    /// The cheap gate of a list.
+    #[must_use]
+    pub fn gate(&self, list: u16) -> &Gate {
+        &self.gates[usize::from(list)]
+    }
+
+    /// The index over all lists.
+    #[must_use]
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// What the lists' policies together ask of the index.
+    #[must_use]
+    pub fn ask(&self) -> Ask {
+        self.ask
+    }
+
+    /// What holds for all lists.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+}
+
+/// A list's keys as the index wants them, reaching as far as the list's policy does.
+fn segment(list: &List) -> SegmentKeys {
+    let policy = &list.settings.policy;
+    let patterns = list.hotlist.patterns.iter().map(|(entry, pattern)| (entry.0, pattern.clone())).collect();
+    SegmentKeys { plates: Arc::clone(&list.hotlist.plates), patterns, reach: reach(policy) }
+}
+
+fn gate(list: &List, shape: &ListShape, tables: &Tables) -> Gate {
+    let policy = &list.settings.policy;
+    Gate::new(tables, shape, policy.listed_share, policy.possible)
+}
+
+fn reach(policy: &MatchPolicy) -> Reach {
+    match policy.edits {
+        _ if !policy.allows(MatchKind::Edit) => Reach::Whole,
+        0 => Reach::Whole,
+        1 => Reach::OneEdit,
+        _ => Reach::TwoEdits,
+    }
+}
+
+/// What all policies together ask for: the widest of each.
+fn ask<'a>(policies: impl Iterator<Item = &'a MatchPolicy>) -> Ask {
+    let mut ask = Ask { around_read: Reach::Whole, around_candidates: None, patterns: PatternScope::Nothing };
+    for policy in policies {
+        ask.around_read = ask.around_read.max(reach(policy));
+        let candidates = match reach(policy) {
+            Reach::Whole if !policy.allows(MatchKind::Candidate) => None,
+            reach => Some(reach.min(Reach::OneEdit)),
+        };
+        ask.around_candidates = ask.around_candidates.max(candidates);
+        if policy.allows(MatchKind::Pattern) {
+            ask.patterns = PatternScope::Read;
+        }
+    }
+    ask
+}
