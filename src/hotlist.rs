@@ -40,8 +40,8 @@ pub struct Hotlist {
     /// Normalized plates, one an entry; a pattern's place holds the plate of its known symbols, which must not
     /// be matched as a plate.
     pub plates: Arc<[Plate]>,
-    /// Wildcard and partial entries, by entry, ascending.
-    pub patterns: Vec<(EntryId, Pattern)>,
+    /// Wildcard and partial entries, by entry number, ascending; shared with the index as it stands.
+    pub patterns: Arc<[(u32, Pattern)]>,
     /// The entries' own text.
     pub rows: Rows,
     /// Opaque version; for a file the hash of its decompressed bytes.
@@ -59,6 +59,13 @@ impl Hotlist {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.plates.is_empty()
+    }
+
+    /// The pattern of an entry, if it is a wildcard or partial one.
+    #[must_use]
+    pub fn pattern(&self, id: EntryId) -> Option<&Pattern> {
+        let at = self.patterns.binary_search_by_key(&id.0, |(entry, _)| *entry).ok()?;
+        Some(&self.patterns[at].1)
     }
 
     /// An entry in full.

@@ -210,12 +210,11 @@ impl ReadsArgs {
 /// Vehicles of a list that may pass.
 fn wanted(path: &Path, instant: Timestamp) -> anyhow::Result<Vec<Listed>> {
     let (list, _) = load(File::open(path)?, &LoadSettings::default(), instant)?;
-    let is_pattern = |id| list.patterns.binary_search_by_key(&id, |(pattern, _)| *pattern).is_ok();
     let wanted = (0u32..)
         .map(EntryId)
         .zip(list.plates.iter())
         .step_by(list.len().div_ceil(MAX_WANTED).max(1))
-        .filter(|(id, _)| !is_pattern(*id))
+        .filter(|(id, _)| list.pattern(*id).is_none())
         .map(|(id, plate)| (list.entry(id), *plate))
         .filter(|(entry, _)| entry.valid_at(instant))
         .map(|(entry, plate)| listed(&entry, plate));

@@ -21,9 +21,11 @@ pub(super) struct Intake<'s> {
     now: Timestamp,
     placeholders: Vec<u128>,
     plates: Vec<Plate>,
-    patterns: Vec<(EntryId, Pattern)>,
+    patterns: Vec<(u32, Pattern)>,
     pub(super) rows: RowsBuilder,
     ids: IdTable,
+    // Hashes of the ids of the last entries, and their numbers.
+    unentered: Vec<(u64, u32)>,
     replaced: Vec<EntryId>,
     pub(super) report: LoadReport,
 }
@@ -57,6 +59,7 @@ impl<'s> Intake<'s> {
             patterns: Vec::new(),
             rows: RowsBuilder::default(),
             ids: IdTable::with_capacity(0),
+            unentered: Vec::with_capacity(IdTable::BATCH),
             replaced: Vec::new(),
             report: LoadReport::default(),
         }
@@ -137,11 +140,7 @@ impl<'s> Intake<'s> {
             given => given,
         };
         let id = EntryId(u32::try_from(self.plates.len()).expect("max_entries is a u32"));
-        let rows = self.rows.rows();
-        let same = |known: u32| rows.entry_id(EntryId(known)) == entry_id;
-        if let Some(replaced) = self.ids.insert(entry_id, id.0, same) {
-            self.replace(EntryId(replaced));
-        }
+        self.unentered.push((self.ids.hash(entry_id), id.0));
         if facts.until.is_some_and(|until| until <= self.now) {
             self.report.expired += 1;
         }
@@ -150,35 +149,43 @@ impl<'s> Intake<'s> {
             Listed::Whole(plate) => self.plates.push(plate),
             Listed::Partial(known, pattern) => {
                 self.plates.push(known);
-                self.patterns.push((id, pattern));
+                self.patterns.push((id.0, pattern));
             }
+        }
+        if self.unentered.len() == IdTable::BATCH {
+            self.enter_ids();
         }
     }
 
-    /// Marks an entry that a later one of the same id replaces.
-    fn replace(&mut self, id: EntryId) {
-        self.replaced.push(id);
-        self.report.duplicate_ids += 1;
-        if self.rows.rows().entry(id).valid_until.is_some_and(|until| until <= self.now) {
-            self.report.expired -= 1;
-        }
+    /// Enters the ids that wait, and marks the entries that they replace.
+    fn enter_ids(&mut self) {
+        let rows = self.rows.rows();
+        let same = |a: u32, b: u32| rows.entry_id(EntryId(a)) == rows.entry_id(EntryId(b));
+        self.ids.insert(&self.unentered, same, |earlier| {
+            self.replaced.push(EntryId(earlier));
+            self.report.duplicate_ids += 1;
+            if rows.entry(EntryId(earlier)).valid_until.is_some_and(|until| until <= self.now) {
+                self.report.expired -= 1;
+            }
+        });
+        self.unentered.clear();
     }
 
     /// The list, and what became of its lines.
     pub(super) fn finish(mut self, version: String) -> (Hotlist, LoadReport) {
+        self.enter_ids();
         drop(self.ids);
         if !self.replaced.is_empty() {
             self.replaced.sort_unstable();
             remove(&mut self.plates, &mut self.patterns, &self.replaced);
             self.rows.remove(&self.replaced);
         }
-        self.patterns.shrink_to_fit();
         self.report.accepted = self.plates.len() as u64;
         self.report.patterns = self.patterns.len() as u64;
         self.report.duplicate_plates = repeated(&self.plates, &self.patterns);
         let hotlist = Hotlist {
             plates: self.plates.into(),
-            patterns: self.patterns,
+            patterns: self.patterns.into(),
             rows: self.rows.finish(),
             version,
         };
@@ -187,11 +194,11 @@ impl<'s> Intake<'s> {
 }
 
 /// Takes the replaced entries (ascending) out of the plates and patterns, which move up as the rows do.
-fn remove(plates: &mut Vec<Plate>, patterns: &mut Vec<(EntryId, Pattern)>, replaced: &[EntryId]) {
-    patterns.retain_mut(|(id, _)| match replaced.binary_search(id) {
+fn remove(plates: &mut Vec<Plate>, patterns: &mut Vec<(u32, Pattern)>, replaced: &[EntryId]) {
+    patterns.retain_mut(|(id, _)| match replaced.binary_search(&EntryId(*id)) {
         Ok(_) => false,
         Err(before) => {
-            id.0 -= u32::try_from(before).expect("fewer than entries");
+            *id -= u32::try_from(before).expect("fewer than entries");
             true
         }
     });
@@ -204,16 +211,21 @@ fn remove(plates: &mut Vec<Plate>, patterns: &mut Vec<(EntryId, Pattern)>, repla
 }
 
 /// Number of whole plates that an earlier entry lists too.
-fn repeated(plates: &[Plate], patterns: &[(EntryId, Pattern)]) -> u64 {
+fn repeated(plates: &[Plate], patterns: &[(u32, Pattern)]) -> u64 {
     let mut seen = IdTable::with_capacity(plates.len());
-    let mut patterns = patterns.iter().map(|(id, _)| id.0).peekable();
+    let mut patterns = patterns.iter().map(|(id, _)| *id).peekable();
     let mut count = 0;
-    for (id, plate) in (0u32..).zip(plates) {
-        if patterns.next_if_eq(&id).is_none() {
-            let same = |known: u32| plates[known as usize] == *plate;
-            count += u64::from(seen.insert(plate.key(), id, same).is_some());
+    let mut batch = Vec::with_capacity(IdTable::BATCH);
+    let same = |a: u32, b: u32| plates[a as usize] == plates[b as usize];
+    let whole = (0u32..).zip(plates).filter(|(id, _)| patterns.next_if_eq(id).is_none());
+    for (id, plate) in whole {
+        batch.push((seen.hash(plate.key()), id));
+        if batch.len() == IdTable::BATCH {
+            seen.insert(&batch, same, |_| count += 1);
+            batch.clear();
         }
     }
+    seen.insert(&batch, same, |_| count += 1);
     count
 }
 

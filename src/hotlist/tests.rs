@@ -212,7 +212,7 @@ fn of_entries_with_one_id_the_last_stays_in_its_place() {
     let ids: Vec<_> = (0..4).map(|id| hotlist.entry(EntryId(id)).entry_id).collect();
     assert_eq!(ids, ["3", "2", "4", "1"]);
     assert_eq!(plates(&hotlist), ["AB3", "AB5", "AC23", "AB6"]);
-    assert_eq!(hotlist.patterns.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [2]);
+    assert_eq!(hotlist.patterns.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [2]);
     assert_eq!((report.accepted, report.duplicate_ids, report.patterns, report.expired), (4, 3, 1, 1));
 }
 
@@ -247,7 +247,7 @@ fn an_entry_without_an_id_gets_the_same_one_for_the_same_facts() {
 #[test]
 fn patterns_and_plates_of_another_script_are_partial_entries() {
     let (hotlist, report) = list("plate\nAB?12*\n京A12345\nAB_12\n*?AB12\n");
-    let patterns: Vec<_> = hotlist.patterns.iter().map(|(id, p)| (id.0, p.to_string())).collect();
+    let patterns: Vec<_> = hotlist.patterns.iter().map(|(id, p)| (*id, p.to_string())).collect();
     assert_eq!(
         patterns,
         [(0, "AB?12*"), (1, "?A12345"), (2, "AB?12"), (3, "*?AB12")].map(|(id, text)| (id, text.to_owned()))
