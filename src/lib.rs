@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod hotlist;
 pub mod index;
 pub mod jurisdiction;
+pub mod list_files;
 pub mod logging;
 pub mod matcher;
 pub mod notify;

@@ -88,7 +88,6 @@ fn number_of(slot: u64) -> u32 {
 }
 
 #[cfg(test)]
-#[expect(clippy::cast_possible_truncation, reason = "small numbers")]
 mod tests {
     use std::collections::HashMap;
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
+use crate::synth::HotlistSpec;
 
 fn now() -> Timestamp {
     "2026-11-02T12:00:00Z".parse().expect("instant")
@@ -440,6 +441,72 @@ fn reports_and_errors_hold_no_text_of_the_list() {
     let shown = format!("{report} {report:?} {}", serde_json::to_string(&report).expect("JSON"));
     assert!(!shown.contains("SECRET"), "{shown}");
     assert!(report.to_string().ends_with("2 lines rejected (too_long: 1, vague_pattern: 1)"), "{report}");
+}
+
+#[test]
+fn the_schema_fits_the_loader() {
+    let schema: serde_json::Value =
+        serde_json::from_str(include_str!("../../config/hotlist-entry.schema.json")).expect("JSON");
+    assert!(jsonschema::meta::is_valid(&schema));
+    let mut named: Vec<_> = schema["properties"].as_object().expect("object").keys().cloned().collect();
+    let mut known = Field::ALL.map(|field| field.name().to_owned()).to_vec();
+    named.sort();
+    known.sort();
+    assert_eq!(named, known);
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    for (line, fits) in [
+        (r#"{"plate":"AB1"}"#, true),
+        (r#"{"plate":123}"#, true),
+        (r#"{"plate":"AB?12*","beat":{"a":1}}"#, true),
+        (
+            r#"{"plate":"AB1","priority":0,"valid_until":"20261102","valid_from":"2026-11-02T10:00:00Z"}"#,
+            true,
+        ),
+        (r#"{"plate":"AB1","priority":"1","valid_until":null,"valid_from":"","vehicle_year":2009}"#, true),
+        (r#"{"plate":"AB1","valid_until":20270101}"#, true),
+        (r#"{"plate":"AB1","valid_until":"2026-11-02 10:00:00.5-06:00"}"#, true),
+        (r#"{"plate":""}"#, false),
+        (r#"{"plate":null}"#, false),
+        (r#"{"plate":7}"#, false),
+        (r#"{"plate":["AB1"]}"#, false),
+        (r#"{"entry_id":"1"}"#, false),
+        (r#"{"plate":"AB1","valid_until":"11/02/2026"}"#, false),
+        (r#"{"plate":"AB1","valid_until":"2026-11-02T10:00:00"}"#, false),
+        (r#"{"plate":"AB1","valid_from":true}"#, false),
+        (r#"["AB1"]"#, false),
+    ] {
+        let value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(validator.is_valid(&value), fits, "{line}");
+        let settings = LoadSettings { format: ListFormat::JsonLines, ..LoadSettings::default() };
+        let loads = read(format!("{{\"plate\":\"XY1\"}}\n{line}\n"), &settings);
+        assert_eq!(loads.is_ok_and(|(_, report)| report.rejected == 0), fits, "{line}");
+    }
+}
+
+#[test]
+fn what_the_generator_writes_is_read_back_and_fits_the_schema() {
+    let spec = HotlistSpec { count: 2000, ..HotlistSpec::default() };
+    let (mut csv, mut lines) = (Vec::new(), Vec::new());
+    spec.write_csv(&mut csv).expect("memory");
+    spec.write_jsonl(&mut lines).expect("memory");
+    let (from_csv, report) = list(&csv);
+    assert_eq!((report.accepted, report.rejected, report.ignored_cells), (2000, 0, 0));
+    let (from_lines, _) = list(&lines);
+    assert_eq!(json(&from_csv), json(&from_lines));
+    let schema = serde_json::from_str(include_str!("../../config/hotlist-entry.schema.json")).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let lines = std::str::from_utf8(&lines).expect("UTF-8").lines();
+    for ((id, line), made) in (0u32..).zip(lines).zip(spec.entries()) {
+        assert!(validator.is_valid(&serde_json::from_str(line).expect("JSON")), "{line}");
+        let entry = from_csv.entry(EntryId(id));
+        assert_eq!(entry.plate, made.written);
+        assert_eq!(from_csv.pattern(EntryId(id)).is_some(), made.pattern);
+        assert_eq!(entry.jurisdiction, Some(made.registration.jurisdiction), "{line}");
+        assert_eq!((entry.valid_from, entry.valid_until), (made.valid_from, made.valid_until));
+        assert_eq!(entry.priority.map(u64::from), made.category.priority.to_string().parse().ok());
+        assert_eq!(entry.caution.unwrap_or_default(), made.caution);
+        assert_eq!(entry.vehicle.is_unknown(), !made.vehicle_listed);
+    }
 }
 
 /// Gives its bytes in pieces of odd sizes.
