@@ -41,6 +41,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "admin",
             "alert",
+            "documented",
             "evidence",
             "hotlist",
             "kafka",
