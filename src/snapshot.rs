@@ -186,9 +186,9 @@ impl Snapshot {
     #[must_use]
     pub fn listed(&self, entry: EntryRef) -> Listed<'_> {
         let hotlist = self.hotlist_of(entry);
-        match hotlist.patterns.binary_search_by_key(&entry.entry, |(id, _)| id.0) {
-            Ok(nth) => Listed::Pattern(&hotlist.patterns[nth].1),
-            Err(_) => Listed::Plate(hotlist.plates[entry.entry as usize]),
+        match hotlist.pattern(EntryId(entry.entry)) {
+            Some(pattern) => Listed::Pattern(pattern),
+            None => Listed::Plate(hotlist.plates[entry.entry as usize]),
         }
     }
 
@@ -220,7 +220,7 @@ impl Snapshot {
 /// A list's keys as the index wants them, reaching as far as the list's policy does.
 fn segment(list: &List) -> SegmentKeys {
     let policy = &list.settings.policy;
-    let patterns = list.hotlist.patterns.iter().map(|(entry, pattern)| (entry.0, pattern.clone())).collect();
+    let patterns = Arc::clone(&list.hotlist.patterns);
     SegmentKeys { plates: Arc::clone(&list.hotlist.plates), patterns, reach: reach(policy) }
 }
 

@@ -74,7 +74,7 @@ impl ListShape {
     /// Counts the shapes of a list's plates.
     #[must_use]
     pub fn of(hotlist: &Hotlist, tables: &Tables) -> Self {
-        let patterns: Vec<u32> = hotlist.patterns.iter().map(|(entry, _)| entry.0).collect();
+        let patterns: Vec<u32> = hotlist.patterns.iter().map(|(entry, _)| *entry).collect();
         let mut next = patterns.iter().copied().peekable();
         let plates = (0u32..).zip(hotlist.plates.iter()).filter_map(move |(entry, plate)| {
             let is_pattern = next.next_if_eq(&entry).is_some();
