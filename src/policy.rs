@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::documented;
+
 /// How an entry was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,37 +67,40 @@ impl Grade {
     }
 }
 
-/// What a list wants to be alerted of.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MatchPolicy {
-    /// The kinds that may alert.
-    pub kinds: Vec<MatchKind>,
-    /// OCR-equivalent characters allowed in a plate of five or more characters (the field's default is one;
-    /// shorter plates allow none) for the kind `equivalent`; further ones need the kind `edit`.
-    pub equivalent_budget: u8,
-    /// Plates shorter than this are matched exactly (folded) only.
-    pub min_fuzzy_length: u8,
-    /// Missing, added or other characters allowed for the kind `edit`: 1 or 2.
-    pub edits: u8,
-    /// Share of passing vehicles that are on this list: the prior of every score.
-    pub listed_share: f64,
-    /// Least score of a confirmed hit.
-    pub confirmed: f64,
-    /// Least score of a probable hit.
-    pub probable: f64,
-    /// Least score of a possible hit; what scores less is no hit.
-    pub possible: f64,
-    /// Reads less confident than this (0-1, the reader's own scale) do not alert.
-    pub min_confidence: f32,
-    /// Grades below this need a second piece of evidence (jurisdiction or vehicle agrees).
-    pub second_evidence_below: Option<Grade>,
-    /// Whether the vehicle counts as evidence; off for stolen plates, which are expected on another vehicle.
-    pub vehicle_evidence: bool,
-    /// Hits shown on one alert; the rest are counted.
-    pub max_hits: usize,
-    /// Known characters a wildcard or partial entry needs.
-    pub min_pattern_known: usize,
+documented! {
+    /// What a list wants to be alerted of.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct MatchPolicy {
+        /// The kinds that may alert.
+        pub kinds: Vec<MatchKind>,
+        /// OCR-equivalent characters allowed in a plate of five or more characters (the field's default is one;
+        /// shorter plates allow none) for the kind `equivalent`; further ones need the kind `edit`.
+        pub equivalent_budget: u8,
+        /// Plates shorter than this are matched exactly (folded) only.
+        pub min_fuzzy_length: u8,
+        /// Missing, added or other characters allowed for the kind `edit`: 1 or 2.
+        pub edits: u8,
+        /// Share of passing vehicles that are on this list: the prior of every score.
+        pub listed_share: f64,
+        /// Least score of a confirmed hit.
+        pub confirmed: f64,
+        /// Least score of a probable hit.
+        pub probable: f64,
+        /// Least score of a possible hit; what scores less is no hit.
+        pub possible: f64,
+        /// Reads less confident than this (0-1, the reader's own scale) do not alert.
+        pub min_confidence: f32,
+        /// Grades below this need a second piece of evidence (jurisdiction or vehicle agrees).
+        /// Example: "probable"
+        pub second_evidence_below: Option<Grade>,
+        /// Whether the vehicle counts as evidence; off for stolen plates, which are expected on another vehicle.
+        pub vehicle_evidence: bool,
+        /// Hits shown on one alert; the rest are counted.
+        pub max_hits: usize,
+        /// Known characters a wildcard or partial entry needs.
+        pub min_pattern_known: usize,
+    }
 }
 
 impl MatchPolicy {

@@ -4,35 +4,41 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How a list's file is to be read.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LoadSettings {
-    /// How entries are written; by default the first byte tells.
-    pub format: ListFormat,
-    /// What parts the cells of a CSV line; by default the header line tells (`,`, `;`, tab or `|`).
-    pub delimiter: Option<char>,
-    /// What becomes of columns that are no entry field.
-    pub extra: Extra,
-    /// Listed texts that stand for "no plate", compared as plates are (case, separators, O/0, I/1).
-    pub placeholders: Vec<String>,
-    /// Symbols that a plate needs at least.
-    pub min_plate_length: usize,
-    /// Known characters that a wildcard or partial entry needs; the list's match policy says how many.
-    #[serde(skip)]
-    pub min_pattern_known: usize,
-    /// Share of rejected among all lines with content, 0-1, above which the list is not loaded. It is judged at
-    /// the end and only of more than [`LoadSettings::ALWAYS_TOLERATED`] rejected lines, so that a footer does not
-    /// stop a list of three.
-    pub max_rejected_share: f64,
-    /// Number of rejected lines above which the list is not loaded.
-    pub max_rejected: Option<u64>,
-    /// Number of entries above which the list is not loaded.
-    pub max_entries: u32,
-    /// Bytes of the longest line, or record of several lines, that is read; a longer one is rejected.
-    pub max_line_bytes: usize,
-    /// Rejected lines named in the report; all are counted.
-    pub reported_lines: usize,
+use crate::documented;
+
+documented! {
+    /// How a list's file is to be read.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct LoadSettings {
+        /// How entries are written: `csv`, `json_lines`, or `auto` if the first character is to tell.
+        pub format: ListFormat,
+        /// What parts the cells of a CSV line; by default the header line tells (`,`, `;`, tab or `|`).
+        /// Example: ";"
+        pub delimiter: Option<char>,
+        /// What becomes of columns that are no entry field, which may hold names and birth dates: "keep" lets them
+        /// ride along under `entry.extra`, "drop" never holds them in memory, { only = ["unit"] } keeps some.
+        pub extra: Extra,
+        /// Listed texts that stand for "no plate", compared as plates are (case, separators, O/0, I/1).
+        pub placeholders: Vec<String>,
+        /// Symbols that a plate needs at least.
+        pub min_plate_length: usize,
+        /// Known characters that a wildcard or partial entry needs; the list's match policy says how many.
+        #[serde(skip)]
+        pub min_pattern_known: usize,
+        /// Share of rejected among all lines with content, 0-1, above which the list is not loaded. It is judged at
+        /// the end and only of more than 10 rejected lines, so that a footer does not stop a list of three.
+        pub max_rejected_share: f64,
+        /// Number of rejected lines above which the list is not loaded.
+        /// Example: 1000
+        pub max_rejected: Option<u64>,
+        /// Number of entries above which the list is not loaded.
+        pub max_entries: u32,
+        /// Bytes of the longest line, or record of several lines, that is read; a longer one is rejected.
+        pub max_line_bytes: usize,
+        /// Rejected lines named in the report; all are counted.
+        pub reported_lines: usize,
+    }
 }
 
 /// How entries are written.
