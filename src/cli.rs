@@ -7,6 +7,7 @@ mod check;
 mod config;
 mod exit;
 mod generate;
+mod match_reads;
 mod stdout;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ pub struct Cli {
 enum Command {
     Check(check::Args),
     Config(config::Args),
+    Match(match_reads::Args),
     Generate(generate::Args),
 }
 
@@ -49,6 +51,7 @@ impl Cli {
         match self.command {
             Command::Check(args) => check::run(&args),
             Command::Config(args) => config::run(&args),
+            Command::Match(args) => match_reads::run(&args),
             Command::Generate(args) => generate::run(&args),
         }
     }

@@ -239,7 +239,8 @@ fn listed(entry: &Entry<'_>, plate: Plate) -> Listed {
     }
 }
 
-fn share(text: &str) -> Result<f64, String> {
+/// A share or score on the command line.
+pub(super) fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
         _ => Err("not a number from 0 to 1".to_owned()),

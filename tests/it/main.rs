@@ -8,3 +8,4 @@
 mod command;
 mod generate;
 mod layering;
+mod match_reads;

@@ -1,0 +1,167 @@
+//! `hotplate match`: the pipeline on files and pipes, without Kafka.
+//!
+//! Owns where reads come from and alerts go to; what is an alert is the same [`Pipeline`]'s to say as in the
+//! daemon, so that a run on yesterday's reads tells what the daemon would have published. Reads on one thread and
+//! matches on another. Guarantees alerts in input order, and that a bad line never costs another line's alert.
+
+mod input;
+mod setup;
+mod summary;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use self::input::{Input, Reading};
+use self::setup::Setup;
+use self::summary::Summary;
+use super::stdout::with_stdout;
+use super::{Exit, Failure};
+use crate::batch::{OutRecord, Outbox, ReadBatch, RecordKind};
+use crate::pipeline::Pipeline;
+use crate::read::Format;
+use crate::snapshot::Snapshot;
+
+/// Match reads from files or standard input against hotlists and print alerts as JSON lines.
+///
+/// Alerts go to standard output in the order of the reads, a summary goes to standard error. Reads are JSON lines,
+/// plain or compressed with gzip or zstd. The exit code is 0 with or without alerts, and also where lines could
+/// not be decoded: those are counted and named in the summary.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A hotlist (CSV or JSON lines, plain or gzip), with every kind of match enabled; may be repeated.
+    #[arg(long, value_name = "FILE", required = true)]
+    hotlist: Vec<PathBuf>,
+    /// How reads are written; canonical by default.
+    #[arg(long, value_enum, default_value_t = ReadFormat::Canonical)]
+    format: ReadFormat,
+    /// Type of the reader, which picks the calibration of its confidences.
+    #[arg(long)]
+    reader: Option<String>,
+    /// Print every hit that scores at least this, 0 to 1, whatever else the policy says; 0 prints all that were
+    /// scored.
+    #[arg(long, value_name = "SCORE", value_parser = super::generate::share)]
+    min_score: Option<f64>,
+    /// Files of reads; `-` or none is standard input.
+    #[arg(value_name = "READS")]
+    reads: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum ReadFormat {
+    /// hotplate's own JSON.
+    Canonical,
+    /// OpenALPR's alpr_results.
+    Openalpr,
+    /// OpenALPR's alpr_group.
+    OpenalprGroup,
+}
+
+impl From<ReadFormat> for Format {
+    fn from(format: ReadFormat) -> Self {
+        match format {
+            ReadFormat::Canonical => Self::Canonical,
+            ReadFormat::Openalpr => Self::Openalpr,
+            ReadFormat::OpenalprGroup => Self::OpenalprGroup,
+        }
+    }
+}
+
+/// Matches all reads and prints alerts and summary.
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let inputs = Input::named(&args.reads);
+    let names: Vec<String> = inputs.iter().map(Input::name).collect();
+    let setup = Setup::of(args, &names)?;
+    let progress = progress_bar(&inputs);
+    let reading = Reading::start(inputs, setup.max_payload_bytes)
+        .context("cannot start to read")
+        .map_err(|error| Failure::new(Exit::Internal, error))?;
+    let mut run = Run {
+        snapshot: setup.snapshot,
+        pipeline: setup.pipeline,
+        outbox: Outbox::default(),
+        names,
+        summary: Summary::default(),
+        progress,
+    };
+    let mut at_end = false;
+    with_stdout(|out| {
+        run.all(&reading, out)?;
+        at_end = true;
+        Ok(())
+    })?;
+    run.progress.finish_and_clear();
+    // A closed pipe ended it before the end: nobody waits for a summary, and the thread may wait for input.
+    if !at_end {
+        return Ok(());
+    }
+    eprintln!("{}", run.summary);
+    reading.finish().map_err(|error| Failure::new(Exit::Io, error))
+}
+
+/// One run over all inputs.
+struct Run {
+    snapshot: Snapshot,
+    pipeline: Pipeline,
+    outbox: Outbox,
+    names: Vec<String>,
+    summary: Summary,
+    progress: ProgressBar,
+}
+
+impl Run {
+    fn all(&mut self, reading: &Reading, out: &mut dyn Write) -> io::Result<()> {
+        let start = Instant::now();
+        for batch in &reading.batches {
+            self.batch(&batch, out)?;
+            self.progress.set_position(reading.bytes());
+            reading.give_back(batch);
+        }
+        self.summary.elapsed = start.elapsed();
+        Ok(())
+    }
+
+    fn batch(&mut self, batch: &ReadBatch, out: &mut dyn Write) -> io::Result<()> {
+        let stats = self.pipeline.process(batch, &self.snapshot, Timestamp::now(), &mut self.outbox);
+        self.summary.add(stats);
+        for record in &self.outbox.records {
+            if let RecordKind::DeadLetter(error) = record.kind {
+                let span = &batch.spans()[record.span];
+                self.summary.bad_line(&self.names[usize::from(span.feed)], span.offset + 1, error);
+            }
+        }
+        let is_alert = |record: &&OutRecord| !matches!(record.kind, RecordKind::DeadLetter(_));
+        let mut alerts = self.outbox.records.iter().filter(is_alert).peekable();
+        if alerts.peek().is_none() {
+            return Ok(());
+        }
+        self.progress.suspend(|| {
+            for alert in alerts {
+                out.write_all(&alert.payload)?;
+                out.write_all(b"\n")?;
+            }
+            // Who reads the pipe is not to wait for the next alert to see this one.
+            out.flush()
+        })
+    }
+}
+
+/// A bar where all sizes are known and a spinner elsewhere; neither unless stderr is a terminal.
+fn progress_bar(inputs: &[Input]) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let size: Option<u64> = inputs.iter().map(Input::size).sum();
+    let (bar, template) = match size {
+        Some(size) => (ProgressBar::new(size), "{wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta}"),
+        None => (ProgressBar::new_spinner(), "{spinner} {bytes}, {bytes_per_sec}"),
+    };
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
