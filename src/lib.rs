@@ -5,6 +5,7 @@ pub mod alert;
 pub mod batch;
 pub mod cli;
 pub mod config;
+pub mod digest;
 pub mod documented;
 pub mod evidence;
 pub mod hotlist;

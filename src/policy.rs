@@ -1,6 +1,9 @@
 //! What a list wants to be alerted of, and what was alerted already.
 //!
-//! Owns a list's match policy ([`MatchPolicy`]) and its grades. Decisions are pure.
+//! Owns a list's match policy ([`MatchPolicy`]), its grades, and in [`suppression`] the memory of published
+//! alerts. Decisions are pure, take time as an argument and name their reasons.
+
+pub mod suppression;
 
 use serde::{Deserialize, Serialize};
 

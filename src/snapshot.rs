@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::evidence::{Gate, ListShape, Listed, Tables};
@@ -15,6 +15,8 @@ use crate::hotlist::{Entry, EntryId, Hotlist};
 use crate::index::{Ask, EntryRef, Index, IndexError, PatternScope, Reach, SegmentKeys};
 use crate::plate::Equivalents;
 use crate::policy::{MatchKind, MatchPolicy};
+
+pub use crate::policy::suppression::{SuppressionScope, SuppressionSettings};
 
 /// A list as it is in force: what the config says of it and what its file said.
 #[derive(Clone, Debug)]
@@ -46,26 +48,6 @@ pub struct ListSettings {
     pub shared: bool,
     /// What becomes of repeats.
     pub suppression: SuppressionSettings,
-}
-
-/// When a repeat of an alert is worth no second one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SuppressionSettings {
-    /// One alert in this time, counted from the last published one; zero publishes every alert.
-    pub window: SignedDuration,
-    /// Where a repeat counts as one.
-    pub scope: SuppressionScope,
-}
-
-/// Where a repeat counts as one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SuppressionScope {
-    /// At the same camera.
-    #[default]
-    Camera,
-    /// At the same site; a read without one counts by its camera.
-    Site,
 }
 
 impl ListSettings {
