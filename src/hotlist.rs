@@ -17,6 +17,7 @@ mod rows;
 mod settings;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -61,6 +62,13 @@ impl Hotlist {
         self.plates.is_empty()
     }
 
+    /// Bytes held on the heap, without the index.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let patterns = self.patterns.iter().map(|(_, pattern)| size_of_val(pattern.tokens())).sum::<usize>();
+        self.rows.memory() + size_of_val(&*self.plates) + size_of_val(&*self.patterns) + patterns
+    }
+
     /// The pattern of an entry, if it is a wildcard or partial one.
     #[must_use]
     pub fn pattern(&self, id: EntryId) -> Option<&Pattern> {
@@ -76,7 +84,7 @@ impl Hotlist {
 }
 
 /// An entry in full, borrowed from its list. Serializes as it stands in an alert.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Entry<'a> {
     /// The list's own id of the entry, or one derived from the row.
     pub entry_id: &'a str,
@@ -129,6 +137,13 @@ impl Entry<'_> {
     pub fn valid_at(&self, instant: Timestamp) -> bool {
         self.valid_from.is_none_or(|from| from <= instant)
             && self.valid_until.is_none_or(|until| instant < until)
+    }
+}
+
+impl fmt::Debug for Entry<'_> {
+    /// Masked: plates and names are for alerts, not for logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("category", &self.category).finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which column of a list is which field.
 //!
 //! Owns the names that lists use for the entry fields. A name is compared without case, spaces and punctuation.
-//! Refuses headers that name no plate, or one field twice.
+//! Refuses headers in which two columns may be the plate.
 //!
 //! Left out on purpose: `expiration date` and its like, which in U.S. lists is the registration's and would
 //! silence an entry; and `type`, which may be the plate's, the vehicle's or the record's.
@@ -9,7 +9,7 @@
 use super::Extra;
 use super::rows::{Column, Field, RowsBuilder};
 
-/// The further names of each field; its own name always counts.
+/// The further names of each field, the best first; its own name comes before them.
 const ALIASES: [(Field, &[&str]); 18] = [
     (Field::EntryId, &["id", "recordid", "nic", "nicnumber"]),
     (
@@ -33,14 +33,14 @@ const ALIASES: [(Field, &[&str]); 18] = [
     (
         Field::Jurisdiction,
         &[
-            "state",
             "platestate",
             "licensestate",
+            "issuingstate",
+            "lis",
+            "state",
             "stateprovince",
             "province",
             "region",
-            "issuingstate",
-            "lis",
         ],
     ),
     (Field::Category, &["alertcategory"]),
@@ -53,20 +53,30 @@ const ALIASES: [(Field, &[&str]); 18] = [
     (Field::VehicleColor, &["color", "vehiclecolour", "colour", "vco"]),
     (Field::VehicleType, &["bodytype", "bodystyle", "vehiclestyle", "vst"]),
     (Field::VehicleYear, &["modelyear", "vyr"]),
-    (Field::Agency, &["ori", "agencyname", "originatingagency"]),
+    (Field::Agency, &["agencyname", "originatingagency", "ori"]),
     (Field::CaseNumber, &["case", "caseno", "oca"]),
     (Field::Reason, &["description", "offense", "offence"]),
     (Field::Caution, &["officersafety", "warning", "warnings"]),
     (Field::Notes, &["note", "remarks", "comment", "comments"]),
 ];
 
+/// A field, and how well a name fits it: 0 is its own name, then come its further names in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) field: Field,
+    pub(super) rank: usize,
+}
+
 /// The field that a column's name stands for.
-pub(super) fn field_of(name: &str) -> Option<Field> {
+pub(super) fn field_of(name: &str) -> Option<Named> {
     let plain = plain(name);
-    let found = ALIASES.iter().find(|(field, aliases)| {
-        field.name().bytes().filter(|b| *b != b'_').eq(plain.bytes()) || aliases.contains(&&*plain)
-    });
-    found.map(|(field, _)| *field)
+    ALIASES.iter().find_map(|&(field, aliases)| {
+        if field.name().bytes().filter(|b| *b != b'_').eq(plain.bytes()) {
+            return Some(Named { field, rank: 0 });
+        }
+        let nth = aliases.iter().position(|alias| *alias == plain)?;
+        Some(Named { field, rank: nth + 1 })
+    })
 }
 
 /// A name in lower case without spaces and punctuation.
@@ -74,10 +84,16 @@ fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// What becomes of a column's cells: the entry field or column they go to, or `None` if they are dropped.
-pub(super) fn target(name: &str, extra: &Extra, rows: &mut RowsBuilder) -> Option<Column> {
-    match field_of(name) {
-        Some(field) => Some(field.into()),
+/// What becomes of a column's cells if no other column stands for its field: the entry field or column they go
+/// to, or `None` if they are dropped.
+pub(super) fn target(
+    name: &str,
+    named: Option<Named>,
+    extra: &Extra,
+    rows: &mut RowsBuilder,
+) -> Option<Column> {
+    match named {
+        Some(named) => Some(named.field.into()),
         None if name.is_empty() || !extra.keeps(name) => None,
         None => rows.extra_column(name),
     }
@@ -90,31 +106,33 @@ pub(super) struct Twice {
     pub(super) columns: (usize, usize),
 }
 
-/// What becomes of the cells of each column of a header. A column that has a field's own name wins over its other
-/// names, which then are extra columns.
+/// What becomes of the cells of each column of a header. Of two columns for a field the one that fits better is
+/// the field, and the other an extra column, as is `ORI` beside `agency`. But what decides whether an entry alerts
+/// (its plate, its validity) must be named once or by its own name, and no name may come twice for a field.
 pub(super) fn targets(
     header: &[&str],
     extra: &Extra,
     rows: &mut RowsBuilder,
 ) -> Result<Vec<Option<Column>>, Twice> {
-    let own_name =
-        |name: &str, field: Field| plain(name).bytes().eq(field.name().bytes().filter(|b| *b != b'_'));
-    let mut winners: [Option<usize>; 18] = [None; 18];
-    for (nth, name) in header.iter().enumerate() {
-        let Some(field) = field_of(name) else { continue };
-        let winner = &mut winners[field as usize];
-        match *winner {
-            Some(first) if own_name(header[first], field) == own_name(name, field) => {
+    let named: Vec<_> = header.iter().map(|name| field_of(name)).collect();
+    let mut best: [Option<(usize, usize)>; Field::ALL.len()] = [None; _];
+    for (nth, named) in named.iter().enumerate() {
+        let Some(Named { field, rank }) = *named else { continue };
+        let best = &mut best[field as usize];
+        if let Some((first, other)) = *best {
+            let vital = matches!(field, Field::Plate | Field::ValidFrom | Field::ValidUntil);
+            if rank == other || (vital && rank.min(other) > 0) {
                 return Err(Twice { field, columns: (first + 1, nth + 1) });
             }
-            Some(first) if own_name(header[first], field) => {}
-            _ => *winner = Some(nth),
+            if other < rank {
+                continue;
+            }
         }
+        *best = Some((nth, rank));
     }
-    let columns = header.iter().enumerate().map(|(nth, name)| match field_of(name) {
-        Some(field) if winners[field as usize] == Some(nth) => Some(field.into()),
-        _ if name.is_empty() || !extra.keeps(name) => None,
-        _ => rows.extra_column(name),
+    let columns = header.iter().zip(named).enumerate().map(|(nth, (name, named))| {
+        let wins = |named: &Named| best[named.field as usize].is_some_and(|(first, _)| first == nth);
+        target(name, named.filter(wins), extra, rows)
     });
     Ok(columns.collect())
 }
@@ -137,10 +155,10 @@ mod tests {
             ("birth date", None),
             ("", None),
         ] {
-            assert_eq!(field_of(name), expected, "{name}");
+            assert_eq!(field_of(name).map(|named| named.field), expected, "{name}");
         }
         for field in Field::ALL {
-            assert_eq!(field_of(field.name()), Some(field));
+            assert_eq!(field_of(field.name()), Some(Named { field, rank: 0 }));
         }
     }
 
@@ -155,23 +173,35 @@ mod tests {
         assert_eq!(ALIASES.map(|(field, _)| field), Field::ALL);
     }
 
+    fn names_of(header: &[&str]) -> Result<Vec<Option<String>>, Twice> {
+        let mut rows = RowsBuilder::default();
+        let found = targets(header, &Extra::Keep, &mut rows)?;
+        Ok(found.iter().map(|c| c.map(|c| rows.rows().column_name(c).to_owned())).collect())
+    }
+
     #[test]
-    fn a_fields_own_name_wins_over_its_other_names_and_nothing_else_may_repeat() {
-        let mut rows = RowsBuilder::default();
-        let found = targets(&["id", "tag", "plate", "Beat", ""], &Extra::Keep, &mut rows).expect("one plate");
-        let name = |column: &Option<Column>| column.map(|c| rows.rows().column_name(c).to_owned());
-        assert_eq!(
-            found.iter().map(name).collect::<Vec<_>>(),
-            [Some("entry_id"), Some("tag"), Some("plate"), Some("Beat"), None].map(|n| n.map(str::to_owned))
-        );
-        let mut rows = RowsBuilder::default();
-        assert_eq!(
-            targets(&["tag", "x", "License Plate"], &Extra::Keep, &mut rows),
-            Err(Twice { field: Field::Plate, columns: (1, 3) })
-        );
-        assert_eq!(
-            targets(&["Plate", "plate"], &Extra::Keep, &mut rows),
-            Err(Twice { field: Field::Plate, columns: (1, 2) })
-        );
+    fn of_two_columns_for_a_field_the_one_that_fits_better_is_it() {
+        for (header, expected) in [
+            (["id", "tag", "plate", "Beat", ""], ["entry_id", "tag", "plate", "Beat", ""]),
+            (
+                ["ORI", "Plate No", "State", "Plate State", "Agency"],
+                ["ORI", "plate", "State", "jurisdiction", "agency"],
+            ),
+        ] {
+            let expected = expected.map(|name| Some(name.to_owned()).filter(|name| !name.is_empty()));
+            assert_eq!(names_of(&header), Ok(expected.to_vec()));
+        }
+    }
+
+    #[test]
+    fn a_plate_or_validity_that_two_columns_may_be_is_refused() {
+        for (header, field, columns) in [
+            (["tag", "x", "License Plate"], Field::Plate, (1, 3)),
+            (["Plate", "plate", "x"], Field::Plate, (1, 2)),
+            (["plate", "expires", "valid to"], Field::ValidUntil, (2, 3)),
+            (["plate", "State", "state"], Field::Jurisdiction, (2, 3)),
+        ] {
+            assert_eq!(names_of(&header), Err(Twice { field, columns }));
+        }
     }
 }

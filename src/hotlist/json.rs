@@ -29,8 +29,8 @@ pub(super) struct Objects {
 #[derive(Clone, Copy)]
 struct Key {
     target: Option<Column>,
-    /// Whether it is the field's own name, which wins over its other names.
-    own_name: bool,
+    /// How well it fits its field; of two keys for one field the lower counts.
+    rank: usize,
 }
 
 /// Why a line is no entry: the character, if one can be named, and the reason.
@@ -57,7 +57,7 @@ impl Objects {
             (column, Rejection::NotAnObject)
         })?;
         let mut ignored = 0;
-        let mut named = [false; Field::ALL.len()];
+        let mut ranks = [usize::MAX; Field::ALL.len()];
         for (name, value) in object.0 {
             let key = self.key(&name, extra, rows);
             let Some(column) = key.target else { continue };
@@ -72,19 +72,14 @@ impl Objects {
                 Err(fault) => return Err((None, fault)),
             }
             let cell = Cell { target: key.target, start, end: self.text.len() };
-            match column.field() {
-                Some(field) if named[field as usize] => {
-                    if key.own_name {
-                        self.cells.retain(|other| other.target != key.target);
-                        self.cells.push(cell);
-                    }
+            if let Some(field) = column.field() {
+                if ranks[field as usize] < key.rank {
+                    continue;
                 }
-                Some(field) => {
-                    named[field as usize] = true;
-                    self.cells.push(cell);
-                }
-                None => self.cells.push(cell),
+                ranks[field as usize] = key.rank;
+                self.cells.retain(|other| other.target != key.target);
             }
+            self.cells.push(cell);
         }
         Ok((&self.text, &self.cells, ignored))
     }
@@ -93,9 +88,9 @@ impl Objects {
         if let Some(key) = self.keys.get(name) {
             return *key;
         }
-        let target = columns::target(name.trim(), extra, rows);
-        let own_name = target.and_then(Column::field).is_some_and(|field| field.name() == name);
-        let key = Key { target, own_name };
+        let named = columns::field_of(name);
+        let target = columns::target(name.trim(), named, extra, rows);
+        let key = Key { target, rank: named.map_or(0, |named| named.rank) };
         if self.keys.len() < Self::MAX_KEYS {
             self.keys.insert(name.to_owned(), key);
         }
@@ -117,8 +112,8 @@ impl Objects {
             _ if field.is_none() => value.into(),
             _ => return Err(Rejection::WrongType),
         };
-        self.text.push_str(text.trim());
-        Ok(!text.trim().is_empty())
+        self.text.push_str(text.trim_ascii());
+        Ok(!text.trim_ascii().is_empty())
     }
 }
 

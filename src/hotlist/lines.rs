@@ -20,6 +20,7 @@ pub(super) struct Lines<R> {
     ended: bool,
     line: u64,
     max_line: usize,
+    searched_in_vain: usize,
 }
 
 /// One record: a line, or the lines that its quoted cells span.
@@ -40,10 +41,18 @@ type End = (usize, bool);
 impl<R: Read> Lines<R> {
     const MIN_BUFFER: usize = 256 * 1024;
 
+    /// Longest line that can be asked for; the buffer is twice as long.
+    pub(super) const MAX_LINE: usize = 64 * 1024 * 1024;
+
+    /// Bytes of further lines searched for quotes that were not there. Beyond it a quoted cell may no longer span
+    /// lines: where every line leaves a quote open, each would cost a search as long as the limit for a line.
+    const MAX_SEARCHED_IN_VAIN: usize = 32 * 1024 * 1024;
+
     pub(super) fn new(source: R, max_line: usize) -> Self {
         // Twice the longest line, so that a line that began in the buffer's first half always fits.
-        let buffer = vec![0; max_line.saturating_mul(2).max(Self::MIN_BUFFER)].into_boxed_slice();
-        Self { source, buffer, at: 0, filled: 0, ended: false, line: 1, max_line }
+        let max_line = max_line.min(Self::MAX_LINE);
+        let buffer = vec![0; (2 * max_line).max(Self::MIN_BUFFER)].into_boxed_slice();
+        Self { source, buffer, at: 0, filled: 0, ended: false, line: 1, max_line, searched_in_vain: 0 }
     }
 
     /// The line that the next record starts at, from 1.
@@ -96,10 +105,14 @@ impl<R: Read> Lines<R> {
         let mut fed = 0;
         while quotes.open_after(&self.buffer[self.at + fed..self.at + end.0]) {
             fed = end.0;
-            let next = if end.1 { self.line_end(end.0 + 1)? } else { None };
+            let may_go_on = end.1 && self.searched_in_vain < Self::MAX_SEARCHED_IN_VAIN;
+            let next = if may_go_on { self.line_end(end.0 + 1)? } else { None };
             match next {
                 Some(next) if next.0 > end.0 + 1 || next.1 => end = next,
-                _ => return Ok(self.take(first, 1, true, Some(Rejection::UnclosedQuote))),
+                _ => {
+                    self.searched_in_vain += end.0 - first.0;
+                    return Ok(self.take(first, 1, true, Some(Rejection::UnclosedQuote)));
+                }
             }
             lines += 1;
         }
@@ -197,11 +210,16 @@ impl Quotes {
 
     /// Whether a quoted cell is open after these bytes.
     fn open_after(&mut self, bytes: &[u8]) -> bool {
-        for &byte in bytes {
+        let mut rest = bytes;
+        while let Some((&byte, after)) = rest.split_first() {
+            rest = after;
             self.state = match (self.state, byte) {
                 (State::CellStart | State::Quote, b'"') => State::Quoted,
                 (State::Quoted, b'"') => State::Quote,
-                (State::Quoted, _) => State::Quoted,
+                (State::Quoted, _) => {
+                    rest = memchr(b'"', rest).map_or(&[], |quote| &rest[quote..]);
+                    State::Quoted
+                }
                 (_, byte) if byte == self.delimiter => State::CellStart,
                 _ => State::Plain,
             };

@@ -17,7 +17,7 @@ use super::intake::Intake;
 use super::json::Objects;
 use super::lines::{Lines, Record};
 use super::report::{LoadReport, RejectedLine, Rejection};
-use super::rows::Column;
+use super::rows::{Column, Field};
 use super::settings::{ListFormat, LoadSettings};
 
 /// Why a list was not loaded, and what to do.
@@ -313,7 +313,8 @@ impl<R: Read> Loader<'_, R> {
             let (split, cells) = splitter.split(text, text.contains('"'), delimiter, &[]);
             let names: Vec<_> = cells.iter().map(|cell| &split[cell.start..cell.end]).collect();
             let widest_before = before.iter().map(|(_, cells)| *cells).max();
-            let names_plate = names.iter().any(|name| columns::field_of(name) == Some(super::Field::Plate));
+            let names_plate =
+                names.iter().any(|name| columns::field_of(name).is_some_and(|n| n.field == Field::Plate));
             if names_plate && widest_before.is_none_or(|widest| widest < names.len()) {
                 let extra = &self.settings.extra;
                 let targets = columns::targets(&names, extra, &mut self.intake.rows)

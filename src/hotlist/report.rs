@@ -98,7 +98,7 @@ impl fmt::Display for Rejection {
             Self::NeverValid => "valid_until is not after valid_from",
             Self::TooManyCells => "more cells than the header has columns",
             Self::UnclosedQuote => "a quote is not closed",
-            Self::NotUtf8 => "not valid UTF-8",
+            Self::NotUtf8 => "not valid UTF-8 (older lists are often windows-1252; iconv converts them)",
             Self::ZeroByte => "holds a zero byte",
             Self::LineTooLong => "longer than the limit for a line",
             Self::BeforeHeader => "stands before the header line",

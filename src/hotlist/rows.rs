@@ -5,6 +5,7 @@
 //! with no slack once built. Refuses nothing: the loader decides what becomes a row.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use jiff::Timestamp;
 
@@ -118,7 +119,7 @@ impl From<Field> for Column {
 }
 
 /// The rows of a list.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Rows {
     // Every chunk is allocated once at its size and never grows: no copying while loading, no slack after.
     chunks: Vec<Vec<u8>>,
@@ -216,6 +217,14 @@ impl Rows {
         }
     }
 
+    /// Whether a text is anywhere among the rows.
+    #[cfg(test)]
+    pub(super) fn holds(&self, text: &str) -> bool {
+        let within = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        self.chunks.iter().any(|chunk| within(chunk))
+            || self.shared.iter().any(|shared| within(shared.as_bytes()))
+    }
+
     fn cells(&self, id: EntryId) -> Cells<'_> {
         Cells { rest: self.row(id.0), shared: &self.shared }
     }
@@ -250,6 +259,13 @@ impl Rows {
 
 const MIN_CHUNK: usize = 1024;
 const MAX_CHUNK: usize = 1024 * 1024;
+
+impl fmt::Debug for Rows {
+    /// The number of rows only: they hold plates and names.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rows(<{} rows>)", self.len())
+    }
+}
 
 /// Cells of one row.
 struct Cells<'a> {
@@ -293,7 +309,7 @@ const SHARED: u32 = 1;
 
 /// Builds [`Rows`]: any number of [`cell`](RowsBuilder::cell)s in the order of their columns, then
 /// [`end_row`](RowsBuilder::end_row).
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct RowsBuilder {
     rows: Rows,
     row: Vec<u8>,

@@ -34,7 +34,8 @@ documented! {
         pub max_rejected: Option<u64>,
         /// Number of entries above which the list is not loaded.
         pub max_entries: u32,
-        /// Bytes of the longest line, or record of several lines, that is read; a longer one is rejected.
+        /// Bytes of the longest line, or record of several lines, that is read, at most 64 MiB; a longer one is
+        /// rejected.
         pub max_line_bytes: usize,
         /// Rejected lines named in the report; all are counted.
         pub reported_lines: usize,
