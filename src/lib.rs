@@ -22,3 +22,4 @@ pub mod read;
 pub mod snapshot;
 pub mod synth;
 pub mod vehicle;
+pub mod worker;

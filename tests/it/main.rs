@@ -9,3 +9,5 @@ mod command;
 mod generate;
 mod layering;
 mod match_reads;
+mod support;
+mod worker_memory;
