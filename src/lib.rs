@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod hotlist;
 pub mod index;
 pub mod jurisdiction;
+pub mod kafka;
 pub mod list_files;
 pub mod logging;
 pub mod matcher;

@@ -31,7 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The rim: effects.
     ("list_files", &["hotlist"]),
     ("worker", &["batch", "documented", "read"]),
-    ("kafka", &["batch", "documented", "read", "worker"]),
+    ("kafka", &["batch", "documented", "logging", "read", "worker"]),
     ("logging", &["documented"]),
     ("notify", &[]),
     ("metrics", &["batch", "hotlist", "pipeline", "policy", "read", "snapshot", "worker"]),

@@ -7,6 +7,8 @@
 
 mod command;
 mod generate;
+mod kafka_mock;
+mod kafka_real;
 mod layering;
 mod match_reads;
 mod support;

@@ -1,0 +1,339 @@
+//! Reads from Kafka: the [`ReadSource`] of a real worker.
+//!
+//! Owns one `BaseConsumer`, polled by the worker's thread only. Messages are copied into the batch while they are
+//! borrowed; none is kept, because each holds back the consumer's queue. A rebalance is only noted when it
+//! arrives and takes effect when the worker says so, so all state stays on one side: librdkafka keeps the
+//! partitions paused in between.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::{Offset, TopicPartitionList};
+use tracing::{info, warn};
+
+use super::context::{Change, ChangeKind, ConsumerEvents, confirm};
+use super::{KafkaError, KafkaSettings, client_config};
+use crate::batch::{Origin, ReadBatch};
+use crate::logging::RateLimited;
+use crate::worker::{
+    FillLimits, Mode, Partition, PartitionEnd, Position, ReadSource, Rebalance, SourceError,
+};
+
+/// How many messages are taken between two looks at the clock, which costs a tenth of a message.
+const CLOCK_STRIDE: usize = 64;
+/// How often a commit is tried: during a rebalance, or while the coordinator moves, it fails for a moment.
+const COMMIT_ATTEMPTS: u32 = 4;
+/// Pause between two tries.
+const COMMIT_PAUSE: Duration = Duration::from_millis(300);
+
+/// What identifies this member of the group to a transaction.
+pub struct Membership(pub(super) ConsumerGroupMetadata);
+
+/// See the module's documentation.
+pub struct KafkaSource {
+    /// `None` once closed.
+    consumer: Option<BaseConsumer<ConsumerEvents>>,
+    reads: Arc<[String]>,
+    assigned: Vec<Partition>,
+    /// Handed out by `rebalance`, not confirmed yet.
+    pending: Option<Change>,
+    /// What was stored of the partitions that are assigned.
+    stored: HashMap<Partition, i64>,
+}
+
+impl KafkaSource {
+    /// Makes the client; joins nothing.
+    ///
+    /// # Errors
+    /// When the settings cannot be used, or the client refuses them.
+    pub fn new(
+        settings: &KafkaSettings,
+        mode: Mode,
+        number: u16,
+        reads: Arc<[String]>,
+    ) -> Result<Self, KafkaError> {
+        let config = client_config::consumer(settings, mode, number)?;
+        let consumer = config
+            .create_with_context(ConsumerEvents::new(Arc::clone(&reads)))
+            .map_err(|error| KafkaError::Client(error.to_string()))?;
+        Ok(Self {
+            consumer: Some(consumer),
+            reads,
+            assigned: Vec::new(),
+            pending: None,
+            stored: HashMap::new(),
+        })
+    }
+
+    fn consumer(&self) -> &BaseConsumer<ConsumerEvents> {
+        self.consumer.as_ref().expect("invariant: a source is not used after it was closed")
+    }
+
+    /// Feeds are few and reads come in runs, so the first comparison nearly always fits.
+    fn feed(&self, topic: &str) -> Option<u16> {
+        self.reads.iter().position(|read| read == topic).and_then(|feed| u16::try_from(feed).ok())
+    }
+
+    fn partition(&self, (topic, number): &(String, i32)) -> Option<Partition> {
+        Some(Partition { feed: self.feed(topic)?, number: *number })
+    }
+
+    fn list(&self, partitions: impl Iterator<Item = (Partition, Offset)>) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in partitions {
+            if let Some(topic) = self.reads.get(usize::from(partition.feed)) {
+                // Only an offset below zero is refused, and the broker numbers from zero.
+                let _ = list.add_partition_offset(topic, partition.number, offset);
+            }
+        }
+        list
+    }
+
+    fn assignment(&self) -> TopicPartitionList {
+        self.list(self.assigned.iter().map(|partition| (*partition, Offset::Invalid)))
+    }
+
+    /// One poll. Whether there may be more at once.
+    fn poll_into(&self, batch: &mut ReadBatch, wait: Duration) -> Result<bool, SourceError> {
+        match self.consumer().poll(wait) {
+            None => Ok(false),
+            Some(Ok(message)) => {
+                if let Some(feed) = self.feed(message.topic()) {
+                    push(batch, feed, &message);
+                }
+                Ok(true)
+            }
+            Some(Err(error)) => judge(&error).map(|()| true),
+        }
+    }
+
+    /// Whether the broker has committed all that is stored.
+    fn all_committed(&self, timeout: Duration) -> Result<bool, String> {
+        let list = self.list(self.stored.keys().map(|partition| (*partition, Offset::Invalid)));
+        let committed =
+            self.consumer().committed_offsets(list, timeout).map_err(|error| error.to_string())?;
+        let reaches = |partition: &Partition, next: i64| {
+            let topic = self.reads.get(usize::from(partition.feed))?;
+            let found = committed.find_partition(topic, partition.number)?;
+            Some(matches!(found.offset(), Offset::Offset(offset) if offset >= next))
+        };
+        Ok(self.stored.iter().all(|(partition, next)| reaches(partition, *next).unwrap_or(false)))
+    }
+}
+
+impl ReadSource for KafkaSource {
+    type Membership = Membership;
+
+    fn start(&mut self) -> Result<(), SourceError> {
+        let reads: Vec<&str> = self.reads.iter().map(String::as_str).collect();
+        self.consumer().subscribe(&reads).map_err(|error| SourceError::Client(error.to_string()))
+    }
+
+    fn fill(&mut self, batch: &mut ReadBatch, limits: FillLimits) -> Result<(), SourceError> {
+        if !self.poll_into(batch, limits.wait)? {
+            return Ok(());
+        }
+        let until = Instant::now() + limits.collect;
+        // A measured dead end: rd_kafka_consume_batch_queue saves a third of the time of this loop, and forces
+        // an unassign at every rebalance, since the client's queue has no rebalance callback on that path.
+        for taken in 1.. {
+            if batch.len() >= limits.reads || batch.byte_len() >= limits.bytes {
+                break;
+            }
+            if taken % CLOCK_STRIDE == 0 && Instant::now() >= until {
+                break;
+            }
+            if !self.poll_into(batch, Duration::ZERO)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn rebalance(&mut self) -> Option<Rebalance> {
+        let change = self.consumer().context().change()?;
+        let partitions: Vec<_> = change.partitions.iter().filter_map(|named| self.partition(named)).collect();
+        let rebalance = match change.kind {
+            ChangeKind::Assign => {
+                info!(?partitions, "partitions assigned");
+                Rebalance::Assigned(partitions)
+            }
+            ChangeKind::Revoke { lost } => {
+                info!(?partitions, lost, "partitions revoked");
+                Rebalance::Revoked { partitions, lost }
+            }
+        };
+        self.pending = Some(change);
+        Some(rebalance)
+    }
+
+    fn confirm(&mut self) -> Result<(), SourceError> {
+        let Some(change) = self.pending.take() else { return Ok(()) };
+        confirm(self.consumer(), &change).map_err(|error| SourceError::Client(error.to_string()))?;
+        let partitions: Vec<_> = change.partitions.iter().filter_map(|named| self.partition(named)).collect();
+        self.assigned.retain(|partition| !partitions.contains(partition));
+        for partition in &partitions {
+            self.stored.remove(partition);
+        }
+        if change.kind == ChangeKind::Assign {
+            self.assigned.extend(partitions);
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, positions: &[Position]) -> Result<usize, SourceError> {
+        let list = self.list(positions.iter().map(|at| (at.partition, Offset::Offset(at.next))));
+        match self.consumer().store_offsets(&list) {
+            Ok(()) => {}
+            // None of them is ours at this moment.
+            Err(error)
+                if matches!(error.rdkafka_error_code(), Some(Code::State | Code::UnknownPartition)) =>
+            {
+                return Ok(positions.len());
+            }
+            Err(error) => return Err(SourceError::Client(error.to_string())),
+        }
+        let mut refused = 0;
+        for (position, element) in positions.iter().zip(list.elements()) {
+            if element.error().is_ok() {
+                self.stored.insert(position.partition, position.next);
+            } else {
+                refused += 1;
+            }
+        }
+        Ok(refused)
+    }
+
+    /// librdkafka's synchronous commit waits as long as it likes for a coordinator that is gone, and of an
+    /// asynchronous one this client never hears the outcome (its callback is not called since it uses the event
+    /// interface). So: commit without waiting, and ask for what is committed, which goes the same way after it.
+    fn commit(&mut self, deadline: Instant) -> Result<(), SourceError> {
+        if self.stored.is_empty() {
+            return Ok(());
+        }
+        let mut failure = "no answer in time".to_owned();
+        for _ in 0..COMMIT_ATTEMPTS {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            match self.consumer().commit_consumer_state(CommitMode::Async) {
+                // What is stored may have been committed by the clock a moment ago.
+                Err(error) if error.rdkafka_error_code() != Some(Code::NoOffset) => {
+                    failure = error.to_string()
+                }
+                _ => match self.all_committed(left) {
+                    Ok(true) => return Ok(()),
+                    Ok(false) => failure = "the broker did not take all of them".to_owned(),
+                    Err(error) => failure = error,
+                },
+            }
+            std::thread::park_timeout(COMMIT_PAUSE.min(left));
+        }
+        Err(SourceError::Commit(failure))
+    }
+
+    fn pause(&mut self) -> Result<(), SourceError> {
+        self.consumer().pause(&self.assignment()).map_err(|error| SourceError::Client(error.to_string()))
+    }
+
+    fn resume(&mut self) -> Result<(), SourceError> {
+        self.consumer().resume(&self.assignment()).map_err(|error| SourceError::Client(error.to_string()))
+    }
+
+    fn seek(&mut self, positions: &[Position], deadline: Instant) -> Result<(), SourceError> {
+        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
+        let list = self.list(positions.iter().map(|at| (at.partition, Offset::Offset(at.next))));
+        let sought = self.consumer().seek_partitions(list, left);
+        let sought = sought.map_err(|error| SourceError::Client(error.to_string()))?;
+        for element in sought.elements() {
+            if let Err(error) = element.error() {
+                let (topic, partition) = (element.topic(), element.partition());
+                return Err(SourceError::Client(format!("cannot go back in {topic}/{partition}: {error}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn membership(&self) -> Option<Membership> {
+        self.consumer().group_metadata().map(Membership)
+    }
+
+    fn ends(&mut self) -> Option<Vec<PartitionEnd>> {
+        let mut ends = self.consumer().context().ends()?;
+        ends.retain(|end| self.assigned.contains(&end.partition));
+        Some(ends)
+    }
+
+    fn close(&mut self) {
+        let Some(consumer) = self.consumer.take() else { return };
+        consumer.context().close();
+        // A change that was taken and never confirmed would be waited for, for ever.
+        let mut open = self.pending.take();
+        while let Some(change) = open.or_else(|| consumer.context().change()) {
+            if let Err(error) = confirm(&consumer, &change) {
+                warn!(%error, "rebalance while closing");
+            }
+            open = None;
+        }
+        drop(consumer);
+    }
+}
+
+impl Drop for KafkaSource {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Copies a message into the batch. The client panics over a header whose name is not UTF-8, which is a thing
+/// that any producer can send: such a message is taken without its headers.
+fn push(batch: &mut ReadBatch, feed: u16, message: &BorrowedMessage<'_>) {
+    let origin = Origin {
+        feed,
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp_ms: message.timestamp().to_millis(),
+    };
+    let payload = message.payload().unwrap_or_default();
+    let key = message.key();
+    if let Some(headers) = message.headers() {
+        let pushed = catch_unwind(AssertUnwindSafe(|| {
+            let headers = headers.iter().map(|header| (header.key, header.value));
+            batch.push(origin, payload, key, headers);
+        }));
+        if pushed.is_ok() {
+            return;
+        }
+    }
+    batch.push(origin, payload, key, std::iter::empty());
+}
+
+/// What an error that arrives in place of a message means for going on.
+fn judge(error: &ClientError) -> Result<(), SourceError> {
+    static LIMIT: RateLimited = RateLimited::every(Duration::from_secs(10));
+    let text = error.to_string();
+    let fatal = matches!(error, ClientError::MessageConsumptionFatal(_));
+    match error.rdkafka_error_code() {
+        Some(Code::FencedInstanceId | Code::Fenced | Code::UnreleasedInstanceId) => {
+            Err(SourceError::Fenced(text))
+        }
+        Some(Code::AutoOffsetReset) => Err(SourceError::OffsetReset(text)),
+        Some(Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed) => {
+            Err(SourceError::Unauthorized(text))
+        }
+        _ if fatal => Err(SourceError::Client(text)),
+        // The client goes on by itself: brokers away, a topic that comes and goes, a poll that came late.
+        _ => {
+            if let Some(left_out) = LIMIT.admit() {
+                warn!(%error, left_out, "cannot read just now");
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Alerts to Kafka: the [`AlertSink`] of a real worker.
+//!
+//! Owns one idempotent `BaseProducer`, polled by the worker's thread: answers are collected between batches, so
+//! no other thread takes part, and nothing has to wait for one. The client's own `flush` waits in slices of
+//! 100 ms whenever something is in flight, and so does its `commit_transaction`; here everything is answered
+//! before either is called.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::consumer::Membership;
+use super::context::{ProducerEvents, delivery_error};
+use super::{KafkaError, KafkaSettings, client_config};
+use crate::batch::OutRecord;
+use crate::worker::{AlertSink, Delivery, DeliveryError, Mode, Position, SinkError, TransactionError};
+
+/// Longest single call while a transaction is being aborted: the client waits for answers that only a poll
+/// between two calls collects.
+const ABORT_SLICE: Duration = Duration::from_millis(50);
+
+/// See the module's documentation.
+pub struct KafkaSink {
+    producer: BaseProducer<ProducerEvents>,
+    reads: Vec<String>,
+    transactional: bool,
+    /// A commit was asked for and not answered in time; it can only be asked for again.
+    committing: bool,
+}
+
+impl KafkaSink {
+    /// Makes the client; `reads` are the names of the topics that are read, by feed.
+    ///
+    /// # Errors
+    /// When the settings cannot be used, or the client refuses them.
+    pub fn new(
+        settings: &KafkaSettings,
+        mode: Mode,
+        number: u16,
+        reads: Vec<String>,
+    ) -> Result<Self, KafkaError> {
+        let config = client_config::producer(settings, mode, number)?;
+        let producer = config
+            .create_with_context(ProducerEvents::default())
+            .map_err(|error| KafkaError::Client(error.to_string()))?;
+        Ok(Self { producer, reads, transactional: mode == Mode::ExactlyOnce, committing: false })
+    }
+
+    /// Serves one event after the other until none is ready.
+    fn serve(&self, deliveries: &mut Vec<Delivery>) {
+        loop {
+            let before = deliveries.len();
+            self.producer.poll(Duration::ZERO);
+            self.producer.context().take(deliveries);
+            if deliveries.len() == before {
+                return;
+            }
+        }
+    }
+
+    fn check(&self) -> Result<(), SinkError> {
+        if !self.producer.context().is_fatal() {
+            return Ok(());
+        }
+        let (code, text) = self.producer.client().fatal_error().unwrap_or((Code::Fatal, String::new()));
+        Err(fatal(code, format!("{code}: {text}")))
+    }
+
+    fn send_offsets(
+        &self,
+        positions: &[Position],
+        membership: &Membership,
+        deadline: Instant,
+    ) -> Result<(), TransactionError> {
+        let mut list = TopicPartitionList::with_capacity(positions.len());
+        for position in positions {
+            if let Some(topic) = self.reads.get(usize::from(position.partition.feed)) {
+                // Only an offset below zero is refused, and the broker numbers from zero.
+                let offset = Offset::Offset(position.next);
+                let _ = list.add_partition_offset(topic, position.partition.number, offset);
+            }
+        }
+        // To be retried with the same offsets and the same membership, or not at all.
+        loop {
+            let sent = self.producer.send_offsets_to_transaction(&list, &membership.0, left(deadline));
+            match sent.map_err(|error| sort(&error)) {
+                Ok(()) => return Ok(()),
+                Err(Sorted::Again(_)) if Instant::now() < deadline => {}
+                Err(Sorted::Again(reason) | Sorted::Abort(reason)) => {
+                    return Err(TransactionError::Abort(reason));
+                }
+                Err(Sorted::Fatal(error)) => return Err(TransactionError::Fatal(error)),
+            }
+        }
+    }
+
+    fn commit_transaction(&mut self, deadline: Instant) -> Result<(), TransactionError> {
+        self.committing = true;
+        let committed = loop {
+            match self.producer.commit_transaction(left(deadline)).map_err(|error| sort(&error)) {
+                Ok(()) => break Ok(()),
+                Err(Sorted::Again(_)) if Instant::now() < deadline => {}
+                Err(Sorted::Again(reason)) => return Err(TransactionError::Fatal(SinkError::Busy(reason))),
+                Err(Sorted::Abort(reason)) => break Err(TransactionError::Abort(reason)),
+                Err(Sorted::Fatal(error)) => break Err(TransactionError::Fatal(error)),
+            }
+        };
+        self.committing = false;
+        committed
+    }
+}
+
+impl AlertSink for KafkaSink {
+    type Membership = Membership;
+
+    fn start(&mut self, deadline: Instant) -> Result<(), SinkError> {
+        if !self.transactional {
+            return Ok(());
+        }
+        loop {
+            match self.producer.init_transactions(left(deadline)).map_err(|error| sort(&error)) {
+                Ok(()) => return Ok(()),
+                Err(Sorted::Again(_)) if Instant::now() < deadline => {}
+                Err(Sorted::Again(reason)) => return Err(SinkError::Busy(reason)),
+                Err(Sorted::Abort(reason)) => return Err(SinkError::Client(reason)),
+                Err(Sorted::Fatal(error)) => return Err(error),
+            }
+        }
+    }
+
+    fn send(&mut self, record: &OutRecord, id: usize) -> Result<(), DeliveryError> {
+        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        for (key, value) in &record.headers {
+            headers = headers.insert(Header { key, value: value.as_ref() });
+        }
+        let mut out = BaseRecord::with_opaque_to(&record.topic, id).payload(&record.payload).headers(headers);
+        if let Some(key) = &record.key {
+            out = out.key(key);
+        }
+        self.producer.send(out).map_err(|(error, _)| delivery_error(&error))
+    }
+
+    fn poll(&mut self, wait: Duration, deliveries: &mut Vec<Delivery>) -> Result<(), SinkError> {
+        let deadline = Instant::now() + wait;
+        self.serve(deliveries);
+        // `poll` of the client waits its time out though something comes, so it is asked in short, growing steps.
+        let mut step = Duration::from_millis(1);
+        while deliveries.is_empty() && self.producer.in_flight_count() > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left < Duration::from_millis(1) {
+                break;
+            }
+            self.producer.poll(step.min(left));
+            self.serve(deliveries);
+            step *= 2;
+        }
+        self.check()
+    }
+
+    fn begin(&mut self) -> Result<(), SinkError> {
+        self.producer.begin_transaction().map_err(|error| match sort(&error) {
+            Sorted::Fatal(error) => error,
+            Sorted::Again(reason) | Sorted::Abort(reason) => SinkError::Client(reason),
+        })
+    }
+
+    fn commit(
+        &mut self,
+        positions: &[Position],
+        membership: Option<Membership>,
+        deadline: Instant,
+    ) -> Result<(), TransactionError> {
+        if !self.committing && !positions.is_empty() {
+            let Some(membership) = membership else {
+                return Err(TransactionError::Abort("not a member of the group".to_owned()));
+            };
+            self.send_offsets(positions, &membership, deadline)?;
+        }
+        self.commit_transaction(deadline)
+    }
+
+    fn abort(&mut self, deadline: Instant) -> Result<(), SinkError> {
+        loop {
+            let aborted = self.producer.abort_transaction(ABORT_SLICE);
+            self.producer.poll(Duration::ZERO);
+            match aborted.map_err(|error| sort(&error)) {
+                Ok(()) => return Ok(()),
+                Err(Sorted::Again(_)) if Instant::now() < deadline => {}
+                Err(Sorted::Again(reason)) => return Err(SinkError::Busy(reason)),
+                Err(Sorted::Abort(reason)) => return Err(SinkError::Client(reason)),
+                Err(Sorted::Fatal(error)) => return Err(error),
+            }
+        }
+    }
+}
+
+/// What an error of a transaction asks for.
+enum Sorted {
+    Again(String),
+    Abort(String),
+    Fatal(SinkError),
+}
+
+fn sort(error: &ClientError) -> Sorted {
+    let text = error.to_string();
+    match error {
+        ClientError::Transaction(error) if error.is_fatal() => Sorted::Fatal(fatal(error.code(), text)),
+        ClientError::Transaction(error) if error.txn_requires_abort() => Sorted::Abort(text),
+        ClientError::Transaction(error) if error.is_retriable() => Sorted::Again(text),
+        // Has no flags: some record was not answered after all.
+        ClientError::Flush(_) => Sorted::Abort(text),
+        _ => Sorted::Fatal(SinkError::Client(text)),
+    }
+}
+
+fn fatal(code: Code, text: String) -> SinkError {
+    match code {
+        Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch => SinkError::Fenced(text),
+        _ => SinkError::Client(text),
+    }
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+}
