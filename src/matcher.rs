@@ -1,7 +1,7 @@
 //! Asks the index and admits what the lists' policies want.
 //!
-//! Owns the order of match kinds and the test of each; which entries come near a read at all is the index's
-//! business, how likely they are the vehicle is `evidence`'s. Guarantees that finding cannot fail, allocates
+//! Owns the order of match kinds and the test of each, and turns away what `evidence`'s cheap gate says cannot be a
+//! hit; which entries come near a read at all is the index's business, how likely they are the vehicle `evidence`'s. Guarantees that finding cannot fail, allocates
 //! nothing once warm, and finds for one list exactly what it would find if that list were alone.
 //!
 //! The kinds, the surest first; an entry takes the first that holds and that its list allows:
@@ -12,6 +12,7 @@
 //! 5. `edit`: one or two characters missing, added or other, around the read or a candidate, in classed form;
 //! 6. `pattern`: the plate fits a wildcard or partial entry.
 
+use crate::evidence::Neighbor;
 use crate::index::{EntryRef, Found, Match, Query, Scratch, Via};
 use crate::plate::{Equivalents, Plate};
 use crate::policy::{MatchKind, MatchPolicy};
@@ -53,8 +54,15 @@ struct Asked {
 }
 
 impl Matcher {
-    /// Visits, read by read, every entry that a list's policy admits. Entries of one read come in no order.
-    pub fn find(&mut self, snapshot: &Snapshot, decoded: &Decoded, mut visit: impl FnMut(Near)) {
+    /// Visits, read by read, every entry that a list's policy admits and its gate does not turn away. Entries of one
+    /// read come in no order. `reader` gives the reader type of a read, where it is certain without its details.
+    pub fn find<'r>(
+        &mut self,
+        snapshot: &Snapshot,
+        decoded: &Decoded,
+        reader: impl Fn(usize) -> Option<&'r str>,
+        mut visit: impl FnMut(Near),
+    ) {
         self.collect(snapshot, decoded);
         for spans in self.asked.chunks(CHUNK) {
             // A fixed array instead of a vector of borrows, which could not be kept from batch to batch.
@@ -66,9 +74,12 @@ impl Matcher {
             snapshot.index().find_batch(queries, snapshot.ask(), &mut self.scratch, |nth, found| {
                 let read = spans[nth].read;
                 let head = &decoded.reads[read];
-                if let Some(kind) = admit(snapshot, head, decoded.candidates_of(head), found) {
-                    let edits = if let Match::Edits(edits) = found.by { edits } else { 0 };
-                    visit(Near { read, entry: found.entry, kind, via: found.via, edits });
+                let candidates = decoded.candidates_of(head);
+                let Some(kind) = admit(snapshot, head, candidates, found) else { return };
+                let edits = if let Match::Edits(edits) = found.by { edits } else { 0 };
+                let near = Near { read, entry: found.entry, kind, via: found.via, edits };
+                if said_by_reader(kind) || worth_weighing(snapshot, head, candidates, reader(read), &near) {
+                    visit(near);
                 }
             });
         }
@@ -103,6 +114,32 @@ fn admit(snapshot: &Snapshot, head: &ReadHead, candidates: &[Candidate], found: 
     };
     let listed = snapshot.hotlist_of(found.entry).plates[found.entry.entry as usize];
     kind_of(policy, &snapshot.rules().equivalents, &Sides { read, listed, candidates, edits })
+}
+
+/// Whether the listed text is one that the reader said, or that no gate can judge: these are always weighed.
+fn said_by_reader(kind: MatchKind) -> bool {
+    matches!(kind, MatchKind::Exact | MatchKind::Folded | MatchKind::Candidate | MatchKind::Pattern)
+}
+
+/// Whether a neighbor may turn out to be a hit.
+fn worth_weighing(
+    snapshot: &Snapshot,
+    head: &ReadHead,
+    candidates: &[Candidate],
+    reader: Option<&str>,
+    near: &Near,
+) -> bool {
+    let Ok(read) = head.plate else { return true };
+    let listed = snapshot.hotlist_of(near.entry).plates[near.entry.entry as usize];
+    let source = match near.via {
+        Via::Read => read,
+        Via::Candidate(nth) => candidates.get(usize::from(nth)).map_or(read, |candidate| candidate.plate),
+    };
+    let best = candidates.iter().map(|candidate| candidate.confidence).fold(0.0, f32::max);
+    let top = if best > 0.0 { Some(best) } else { head.confidence.filter(|&confidence| confidence > 0.0) };
+    let neighbor = Neighbor { listed, source, read, top: top.map(f64::from), reader };
+    let list = snapshot.list_of(near.entry);
+    snapshot.gate(list).passes(&snapshot.rules().evidence, snapshot.shape(list), &neighbor)
 }
 
 /// What is compared: a read with its candidates, and a listed plate at a distance.

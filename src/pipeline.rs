@@ -14,10 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::alert::{AlertKey, Mark};
 use crate::batch::{OutRecord, Outbox, ReadBatch, ReadTimes, RecordKind};
-use crate::evidence::{Listed, Neighbor};
-use crate::index::Via;
 use crate::matcher::{Matcher, Near};
-use crate::policy::MatchKind;
 use crate::read::{DecodeError, Decoded, Feed, NoPlate, decode};
 use crate::snapshot::Snapshot;
 
@@ -112,16 +109,12 @@ impl Pipeline {
         self.stats.payloads = batch.len() as u64;
     }
 
-    /// Collects the near entries that the lists' gates let pass.
+    /// Collects the near entries that may turn out to be hits.
     fn find(&mut self, batch: &ReadBatch, snapshot: &Snapshot) {
         self.near.clear();
         let Self { settings, matcher, decoded, spans, near, .. } = self;
-        matcher.find(snapshot, decoded, |found| {
-            let feed = &settings.feeds[usize::from(batch.spans()[spans[found.read]].feed)];
-            if worth_weighing(snapshot, decoded, feed, &found) {
-                near.push(found);
-            }
-        });
+        let feed = |read: usize| &settings.feeds[usize::from(batch.spans()[spans[read]].feed)];
+        matcher.find(snapshot, decoded, |read| feed(read).sure_reader(), |found| near.push(found));
     }
 
     /// Counts the reads from `first` on as misses, until a hit proves otherwise.
@@ -137,25 +130,6 @@ impl Pipeline {
             }
         }
     }
-}
-
-/// Whether an entry may turn out to be a hit. Texts that the reader itself said always may.
-fn worth_weighing(snapshot: &Snapshot, decoded: &Decoded, feed: &Feed, near: &Near) -> bool {
-    if matches!(near.kind, MatchKind::Exact | MatchKind::Folded | MatchKind::Candidate | MatchKind::Pattern) {
-        return true;
-    }
-    let head = &decoded.reads[near.read];
-    let (Ok(read), Listed::Plate(listed)) = (head.plate, snapshot.listed(near.entry)) else { return true };
-    let candidates = decoded.candidates_of(head);
-    let source = match near.via {
-        Via::Read => read,
-        Via::Candidate(nth) => candidates.get(usize::from(nth)).map_or(read, |candidate| candidate.plate),
-    };
-    let best = candidates.iter().map(|candidate| candidate.confidence).fold(0.0, f32::max);
-    let top = if best > 0.0 { Some(best) } else { head.confidence.filter(|&confidence| confidence > 0.0) };
-    let neighbor = Neighbor { listed, source, read, top: top.map(f64::from), reader: feed.sure_reader() };
-    let list = snapshot.list_of(near.entry);
-    snapshot.gate(list).passes(&snapshot.rules().evidence, snapshot.shape(list), &neighbor)
 }
 
 impl PipelineSettings {

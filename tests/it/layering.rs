@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("policy", &["documented", "plate"]),
     ("evidence", &["plate", "jurisdiction", "vehicle", "read", "hotlist", "policy"]),
     ("snapshot", &["plate", "hotlist", "index", "policy", "evidence"]),
-    ("matcher", &["plate", "read", "index", "policy", "snapshot"]),
+    ("matcher", &["evidence", "index", "plate", "policy", "read", "snapshot"]),
     ("alert", &["evidence", "hotlist", "jurisdiction", "policy", "read"]),
     (
         "pipeline",
