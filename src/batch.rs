@@ -8,7 +8,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::read::DecodeError;
+use crate::read::{AlertId, DecodeError};
 
 /// Payloads on their way into the pipeline, in the order in which they arrived.
 #[derive(Debug, Default)]
@@ -191,6 +191,8 @@ pub struct OutRecord {
     pub headers: Vec<(String, Option<Vec<u8>>)>,
     /// Record payload.
     pub payload: Vec<u8>,
+    /// The alert that it is: once acknowledged, it counts as published. None for dead letters.
+    pub alert_id: Option<AlertId>,
     /// When its read was made, so that the rim can tell how long an alert took.
     pub times: ReadTimes,
 }

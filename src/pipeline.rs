@@ -6,6 +6,7 @@
 //! nothing costs no allocation and leaves no trace, and that the records stand in the order of their payloads.
 
 mod alerts;
+mod repeats;
 mod stats;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::snapshot::Snapshot;
 
 use alerts::Occasion;
 
+pub use repeats::{Judge, NotAnAlert, restore};
 pub use stats::{BatchStats, ClockProblems};
 
 /// What a pipeline is told once.
@@ -45,6 +47,7 @@ pub struct PipelineSettings {
 #[derive(Debug)]
 pub struct Pipeline {
     settings: PipelineSettings,
+    judge: Option<Judge>,
     matcher: Matcher,
     decoded: Decoded,
     // The payload of each decoded read.
@@ -54,11 +57,12 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline whose reads each stand alone.
+    /// A pipeline whose repeats are judged, or whose reads each stand alone without a judge.
     #[must_use]
-    pub fn new(settings: PipelineSettings) -> Self {
+    pub fn new(settings: PipelineSettings, judge: Option<Judge>) -> Self {
         Self {
             settings,
+            judge,
             matcher: Matcher::default(),
             decoded: Decoded::default(),
             spans: Vec::new(),
@@ -168,6 +172,7 @@ fn dead_letter(settings: &PipelineSettings, batch: &ReadBatch, nth: usize, error
             .map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))
             .collect(),
         payload: batch.payload(span).to_vec(),
+        alert_id: None,
         times: ReadTimes::default(),
     }
 }

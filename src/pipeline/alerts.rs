@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Pipeline;
+use super::repeats::{Circumstance, Ruling};
 use crate::alert::{
     ADVICE, Alert, AlsoListed, Hit, ListFacts, Mark, MatchFacts, SCHEMA, STATUS, Source, Versions,
 };
@@ -73,10 +74,31 @@ impl Pipeline {
         }
         let shared: Vec<AlsoListed<'_>> =
             findings.iter().filter_map(|finding| also_listed(snapshot, finding)).collect();
-        for finding in findings {
-            self.stats.alerts[usize::from(finding.list)] += 1;
-            outbox.records.push(self.record(occasion, &hot, finding, &shared));
+        for mut finding in findings {
+            match self.rule(snapshot, &hot, &feed.topic, &mut finding) {
+                Ruling::Suppress(reason) => self.stats.suppressed(reason),
+                Ruling::Publish { supersedes } => {
+                    self.stats.alerts[usize::from(finding.list)] += 1;
+                    outbox.records.push(self.record(occasion, &hot, finding, supersedes, &shared));
+                }
+            }
         }
+    }
+
+    /// Whether a list's finding is worth an alert; every one is where there is no judge.
+    fn rule(&self, snapshot: &Snapshot, hot: &HotRead, topic: &str, finding: &mut Finding<'_>) -> Ruling {
+        let Some(judge) = &self.judge else { return Ruling::Publish { supersedes: None } };
+        let settings = &snapshot.lists()[usize::from(finding.list)].settings;
+        let late = hot.marks.contains(&Mark::Late);
+        let circumstance = Circumstance::of_read(
+            &hot.read,
+            topic,
+            &settings.id,
+            &settings.suppression,
+            finding.alert_id,
+            late,
+        );
+        judge.rule(&circumstance, &mut finding.hits)
     }
 
     /// One list's alert as a record to publish.
@@ -85,6 +107,7 @@ impl Pipeline {
         occasion: Occasion<'_>,
         hot: &HotRead,
         finding: Finding<'_>,
+        supersedes: Option<AlertId>,
         shared: &[AlsoListed<'_>],
     ) -> OutRecord {
         let Occasion { batch, snapshot, now } = occasion;
@@ -113,7 +136,7 @@ impl Pipeline {
             also_listed: shared.iter().filter(|other| other.list != list.settings.id).copied().collect(),
             hits: finding.hits,
             more_hits: finding.more_hits,
-            supersedes: None,
+            supersedes,
             marks: hot.marks.clone(),
             read: &hot.read,
             source: Source {
@@ -140,6 +163,7 @@ impl Pipeline {
             key: Some(alert.key(self.settings.alert_key)),
             headers: alert.headers(batch.headers(origin)),
             payload: alert.encode(),
+            alert_id: Some(alert.alert_id),
             times: ReadTimes {
                 captured_ms: Some(hot.read.captured_at.as_millisecond()),
                 written_ms: origin.timestamp_ms,

@@ -4,6 +4,7 @@
 
 use crate::alert::Mark;
 use crate::policy::MatchKind;
+use crate::policy::suppression::Reason;
 use crate::read::DecodeError;
 
 /// What happened to the reads of one batch.
@@ -23,6 +24,8 @@ pub struct BatchStats {
     pub hits: Vec<[u64; MatchKind::ALL.len()]>,
     /// Alerts by list index.
     pub alerts: Vec<u64>,
+    /// Suppressed alerts by index into [`Reason::ALL`].
+    pub suppressed: [u64; Reason::ALL.len()],
     /// Payloads for the dead-letter topic, by index into [`DecodeError::REASONS`].
     pub dead_letters: [u64; DecodeError::REASONS.len()],
     /// Reads captured in the future, in another age, or too late to act on.
@@ -55,6 +58,10 @@ impl BatchStats {
         self.dead_letters[position(&DecodeError::REASONS, &error.reason())] += 1;
     }
 
+    pub(super) fn suppressed(&mut self, reason: Reason) {
+        self.suppressed[position(&Reason::ALL, &reason)] += 1;
+    }
+
     pub(super) fn hit(&mut self, list: u16, kind: MatchKind) {
         self.hits[usize::from(list)][position(&MatchKind::ALL, &kind)] += 1;
     }
@@ -71,6 +78,12 @@ impl BatchStats {
     #[must_use]
     pub fn alerts_total(&self) -> u64 {
         self.alerts.iter().sum()
+    }
+
+    /// All suppressed alerts of the batch.
+    #[must_use]
+    pub fn suppressed_total(&self) -> u64 {
+        self.suppressed.iter().sum()
     }
 
     /// All dead letters of the batch.

@@ -7,6 +7,7 @@ use crate::batch::Origin;
 use crate::hotlist::load::load;
 use crate::hotlist::{Hotlist, LoadSettings};
 use crate::policy::MatchPolicy;
+use crate::policy::suppression::Suppression;
 use crate::snapshot::{List, ListSettings, Rules, SuppressionScope, SuppressionSettings};
 
 const NOW: Timestamp = Timestamp::constant(1_793_600_000, 0);
@@ -35,8 +36,8 @@ fn snapshot(lists: Vec<List>) -> Snapshot {
     Snapshot::build(lists, Rules::default()).expect("a snapshot")
 }
 
-fn pipeline() -> Pipeline {
-    Pipeline::new(PipelineSettings {
+fn settings() -> PipelineSettings {
+    PipelineSettings {
         feeds: vec![Feed { topic: "reads".to_owned(), ..Feed::default() }],
         max_payload_bytes: 10_000,
         alert_key: AlertKey::Plate,
@@ -44,7 +45,11 @@ fn pipeline() -> Pipeline {
         late_after: SignedDuration::from_hours(1),
         late_topic: Arc::from("late"),
         future_tolerance: SignedDuration::from_mins(5),
-    })
+    }
+}
+
+fn pipeline() -> Pipeline {
+    Pipeline::new(settings(), None)
 }
 
 fn read(plate: &str) -> Value {
@@ -223,4 +228,100 @@ fn the_same_reads_give_the_same_alerts_whenever_they_are_judged() {
             .collect()
     };
     assert_eq!(stripped(NOW), stripped(NOW + SignedDuration::from_hours(100)));
+}
+
+fn windowed(id: &str, csv: &str) -> List {
+    let mut list = list(id, csv);
+    let settings = Arc::make_mut(&mut list.settings);
+    settings.suppression.window = SignedDuration::from_mins(5);
+    list
+}
+
+/// Judges the reads in batches of one and gives the alerts.
+fn judged(pipeline: &mut Pipeline, snapshot: &Snapshot, reads: &[Value]) -> Vec<Value> {
+    let mut alerts = Vec::new();
+    let mut outbox = Outbox::default();
+    for read in reads {
+        pipeline.process(&batch(&[read.to_string().as_bytes()]), snapshot, NOW, &mut outbox);
+        alerts.extend(outbox.records.iter().map(|r| serde_json::from_slice(&r.payload).expect("JSON")));
+    }
+    alerts
+}
+
+fn later(plate: &str, id: &str, seconds: u64) -> Value {
+    let mut read = read(plate);
+    read["read_id"] = id.into();
+    read["captured_at"] = format!("2026-11-02T06:{:02}:{:02}Z", seconds / 60, seconds % 60).into();
+    read
+}
+
+#[test]
+fn one_pass_of_a_vehicle_is_one_alert_and_a_second_wanted_plate_another() {
+    let lists = snapshot(vec![windowed("a", "plate\nABC1234\nXYZ9876\n")]);
+    let judge = Judge { suppression: Suppression::new(100), worker: 0 };
+    let mut pipeline = Pipeline::new(settings(), Some(judge));
+    let reads = [
+        later("ABC1234", "1", 0),
+        later("ABC1234", "2", 3),
+        later("XYZ9876", "3", 4),
+        later("ABC1234", "4", 299),
+        later("ABC1234", "5", 301),
+    ];
+    let ids: Vec<Value> =
+        judged(&mut pipeline, &lists, &reads).iter().map(|alert| alert["read"]["read_id"].clone()).collect();
+    assert_eq!(ids, ["1", "3", "5"], "the window runs from the published alert and is not extended");
+}
+
+#[test]
+fn a_surer_read_of_the_same_pass_alerts_again_and_says_what_it_supersedes() {
+    let lists = snapshot(vec![windowed("a", "plate\nABC1234\n")]);
+    let judge = Judge { suppression: Suppression::new(100), worker: 0 };
+    let mut pipeline = Pipeline::new(settings(), Some(judge));
+    let alerts = judged(&mut pipeline, &lists, &[later("ABC12B4", "1", 0), later("ABC1234", "2", 1)]);
+    let grades: Vec<&Value> = alerts.iter().map(|alert| &alert["hits"][0]["match"]["grade"]).collect();
+    assert_eq!(alerts.len(), 2, "{grades:?}");
+    assert!(alerts[0].get("supersedes").is_none());
+    assert_eq!(alerts[1]["supersedes"], alerts[0]["alert_id"]);
+}
+
+#[test]
+fn windows_rebuilt_from_published_alerts_decide_as_the_first_run_did() {
+    let lists = snapshot(vec![windowed("a", "entry_id,plate\n1,ABC1234\n2,ABC1234\n3,XYZ98O6\n")]);
+    let reads = [later("ABC1234", "1", 0), later("XYZ9806", "2", 2)];
+    let mut first = Pipeline::new(settings(), Some(Judge { suppression: Suppression::new(100), worker: 0 }));
+    let published = judged(&mut first, &lists, &reads);
+    assert_eq!(published.len(), 2);
+
+    let suppression = Suppression::new(100);
+    for alert in &published {
+        let rule = |list: &str| (list == "a").then(|| &lists.lists()[0].settings.suppression);
+        restore(&suppression, alert.to_string().as_bytes(), rule).expect("an alert");
+    }
+    let mut second = Pipeline::new(settings(), Some(Judge { suppression, worker: 0 }));
+    let again = [later("ABC1234", "7", 20), later("XYZ9806", "8", 21), later("ABC1234", "9", 400)];
+    let ids: Vec<Value> =
+        judged(&mut second, &lists, &again).iter().map(|alert| alert["read"]["read_id"].clone()).collect();
+    assert_eq!(ids, ["9"]);
+}
+
+#[test]
+fn a_late_alert_does_not_silence_a_timely_one() {
+    let lists = snapshot(vec![windowed("a", "plate\nABC1234\n")]);
+    let mut pipeline = Pipeline::new(
+        PipelineSettings { late_after: SignedDuration::from_secs(1), ..settings() },
+        Some(Judge { suppression: Suppression::new(100), worker: 0 }),
+    );
+    // Written at 06:00:01, so the first is late and the second is not.
+    let mut late = read("ABC1234");
+    late["captured_at"] = "2026-11-02T05:59:58Z".into();
+    late["read_id"] = "late".into();
+    let alerts = judged(&mut pipeline, &lists, &[late, later("ABC1234", "timely", 1)]);
+    assert_eq!(alerts.len(), 2);
+}
+
+#[test]
+fn what_is_no_alert_is_refused_when_windows_are_rebuilt() {
+    for garbage in [&b"{}"[..], b"", b"not json", b"{\"alert_id\":\"x\"}"] {
+        assert!(restore(&Suppression::new(1), garbage, |_| None).is_err());
+    }
 }

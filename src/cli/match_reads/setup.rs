@@ -45,7 +45,7 @@ impl Setup {
             late_topic: Arc::from(""),
             future_tolerance: SignedDuration::ZERO,
         };
-        Ok(Self { snapshot, pipeline: Pipeline::new(settings), max_payload_bytes: MAX_PAYLOAD_BYTES })
+        Ok(Self { snapshot, pipeline: Pipeline::new(settings, None), max_payload_bytes: MAX_PAYLOAD_BYTES })
     }
 }
 
