@@ -11,10 +11,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Settings that carry their documentation: a macro, which anyone may use.
     ("documented", &[]),
     // The core: pure and synchronous.
+    ("digest", &[]),
     ("plate", &[]),
     ("jurisdiction", &[]),
     ("vehicle", &[]),
-    ("read", &["plate", "jurisdiction", "vehicle"]),
+    ("read", &["digest", "jurisdiction", "plate", "vehicle"]),
     ("hotlist", &["documented", "jurisdiction", "plate", "vehicle"]),
     ("batch", &["read"]),
     ("index", &["plate"]),
@@ -91,6 +92,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Modules of the core, which know no effect.
 const CORE: &[&str] = &[
+    "digest",
     "plate",
     "jurisdiction",
     "vehicle",

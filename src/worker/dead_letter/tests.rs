@@ -20,6 +20,7 @@ fn dead_letter() -> OutRecord {
         key: batch.key(span).map(<[u8]>::to_vec),
         headers: batch.headers(span).map(own).collect(),
         payload: batch.payload(span).to_vec(),
+        alert_id: None,
         times: crate::batch::ReadTimes::default(),
     }
 }

@@ -459,6 +459,7 @@ fn record(span: usize, kind: RecordKind, topic: &str, payload: &[u8]) -> OutReco
         key: None,
         headers: Vec::new(),
         payload: payload.to_vec(),
+        alert_id: None,
         times: ReadTimes::default(),
     }
 }
