@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("hotlist", &["documented", "jurisdiction", "plate", "vehicle"]),
     ("batch", &["read"]),
     ("index", &["plate"]),
-    ("policy", &["digest", "plate", "read"]),
+    ("policy", &["digest", "documented", "plate", "read"]),
     ("evidence", &["plate", "jurisdiction", "vehicle", "read", "hotlist", "policy"]),
     ("snapshot", &["plate", "hotlist", "index", "policy", "evidence"]),
     ("matcher", &["evidence", "index", "plate", "policy", "read", "snapshot"]),
