@@ -9,9 +9,11 @@
 //! Guarantees that no entry within reach is missed, and that each is given once per read by its best way. Knows
 //! nothing of validity, jurisdiction or score: that is the matcher's.
 
+mod bloom;
 mod exact;
 mod find;
 mod lines;
+mod masks;
 mod near;
 mod packed;
 mod patterns;
@@ -23,9 +25,10 @@ use std::sync::Arc;
 pub use find::Scratch;
 
 use crate::plate::{Equivalents, Pattern, Plate};
+use bloom::Bloom;
 use exact::Exact;
 use lines::Source;
-use near::{Near, Plates};
+use near::{Forms, Near, Plates};
 use packed::{Alphabet, Packed, hash, is_short, kept, len};
 use patterns::Patterns;
 use segments::Segments;
@@ -179,12 +182,16 @@ pub struct Memory {
     pub patterns_bytes: usize,
 }
 
+/// Bits of the filter for each form of a plate.
+const BITS_PER_FORM: usize = 8;
+
 /// All lists, compiled. Immutable, shared by threads.
 #[derive(Debug)]
 pub struct Index {
     alphabet: Alphabet,
     segments: Segments,
     exact: Exact,
+    bloom: Bloom,
     // Only where a segment asks for edits.
     near: Option<Near>,
     near_two: Option<NearTwo>,
@@ -202,17 +209,18 @@ impl Index {
         let whole = WholePlates { alphabet: &alphabet, segments: &segments };
         let exact = Exact::build(segments.len(), &whole)?;
         let one = Within { whole: &whole, exact: &exact, reach: Reach::OneEdit };
-        let near = match one.forms(|length| length + 1) {
-            0 => None,
-            forms => Some(Near::build(forms, &one)?),
-        };
+        let forms = one.count(|length| length + 1);
+        let bloom = Bloom::build(forms, BITS_PER_FORM, &Forms(&one))?;
+        let near =
+            if segments.most_reach() >= Reach::OneEdit { Some(Near::build(forms, &one)?) } else { None };
         let two = Within { reach: Reach::TwoEdits, ..one };
-        let near_two = match two.forms(NearTwo::forms) {
-            0 => None,
-            forms => Some(NearTwo::build(forms, &two)?),
+        let near_two = if segments.most_reach() >= Reach::TwoEdits {
+            Some(NearTwo::build(two.count(NearTwo::forms), &two)?)
+        } else {
+            None
         };
         let patterns = Patterns::build(segments.patterns())?;
-        Ok(Self { alphabet, segments, exact, near, near_two, patterns })
+        Ok(Self { alphabet, segments, exact, bloom, near, near_two, patterns })
     }
 
     /// The number of entries, patterns among them.
@@ -226,7 +234,10 @@ impl Index {
     pub fn memory(&self) -> Memory {
         let near = self.near.as_ref().map_or(0, Near::bytes);
         let near_two = self.near_two.as_ref().map_or(0, NearTwo::bytes);
-        Memory { plates_bytes: self.exact.bytes() + near + near_two, patterns_bytes: self.patterns.bytes() }
+        Memory {
+            plates_bytes: self.exact.bytes() + self.bloom.bytes() + near + near_two,
+            patterns_bytes: self.patterns.bytes(),
+        }
     }
 
     /// The packed plate of an entry.
@@ -253,7 +264,7 @@ impl Source for WholePlates<'_> {
     }
 }
 
-/// The plates of which some entry is found at a reach, each once.
+/// Every plate once, and whether some entry with it is found at a reach.
 #[derive(Clone, Copy)]
 struct Within<'a> {
     whole: &'a WholePlates<'a>,
@@ -262,11 +273,10 @@ struct Within<'a> {
 }
 
 impl Within<'_> {
-    fn forms(&self, of_length: impl Fn(usize) -> usize) -> usize {
+    /// The number of forms, plates that are not found by edits having one.
+    fn count(&self, of_length: impl Fn(usize) -> usize) -> usize {
         let mut forms = 0;
-        if self.whole.segments.most_reach() >= self.reach {
-            self.each(|plate| forms += of_length(len(plate)));
-        }
+        self.each(|plate, by_edits| forms += if by_edits { of_length(len(plate)) } else { 1 });
         forms
     }
 
@@ -277,20 +287,19 @@ impl Within<'_> {
 }
 
 impl Plates for Within<'_> {
-    fn each(&self, mut take: impl FnMut(Packed)) {
+    fn each(&self, mut take: impl FnMut(Packed, bool)) {
         let segments = self.whole.segments;
         let within = |id: &u32| segments.reach(segments.entry(*id)) >= self.reach;
         self.exact.each(|key, ids| {
-            if !ids.iter().any(within) {
-                return;
-            }
+            let by_edits = ids.iter().any(within);
             if is_short(key) {
-                return take(key.into());
+                return take(key.into(), by_edits);
             }
             // The key is a hash: two plates could share it, and then both are wanted.
             let first = self.packed(ids[0]);
-            take(first);
-            ids[1..].iter().map(|&id| self.packed(id)).filter(|&p| p != first).for_each(&mut take);
+            take(first, by_edits);
+            let others = ids[1..].iter().map(|&id| self.packed(id)).filter(|&plate| plate != first);
+            others.for_each(|plate| take(plate, by_edits));
         });
     }
 }

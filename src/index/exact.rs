@@ -73,6 +73,12 @@ impl Exact {
         &[]
     }
 
+    /// Reads the first line of a search, and gives what is there so that the reading is not left out.
+    #[inline]
+    pub(super) fn touch(&self, hash: u64) -> u64 {
+        self.table.home(hash).keys[0]
+    }
+
     /// Every key once, with the entries under it.
     pub(super) fn each(&self, mut take: impl FnMut(u64, &[u32])) {
         for line in self.table.lines() {

@@ -1,28 +1,87 @@
 //! The search: from a batch of reads to the entries around them.
 //!
-//! Owns the order of passes over a batch and the working memory. A plate found in several ways is given once, with
-//! the best of them.
+//! Owns the order of passes over a batch and the working memory. Memory answers in 200 ns but a dozen questions at a
+//! time, so every pass asks for many reads before the next one uses the answers: forms that the filter does not
+//! rule out, then lines of the deletion table, then lines of the exact table. A plate found in several ways is given
+//! once, with the best of them.
 
-use super::packed::{Packed, hash, is_short, kept};
+use std::hint::black_box;
+
+use super::near::ITSELF;
+use super::packed::{Packed, hash, hashes_of_forms, is_short, kept};
+use super::patterns::Hint;
 use super::{Ask, Found, Index, Match, PatternScope, Query, Reach, Via};
+use crate::plate::Plate;
+
+/// Texts looked up together: enough to keep memory busy, few enough for their lines to stay in the first-level
+/// cache. 16 and 64 were slower by 3 to 5 %.
+const LANES: usize = 32;
 
 /// Working memory of one thread. Grows to the largest answer it has seen and then stays, so that finding allocates
 /// nothing.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    // Listed plates to look up for one query.
-    plates: Vec<Way>,
-    // Patterns the query fits.
-    patterns: Vec<(u32, Via)>,
-    // Packed forms of the read and its candidates, to leave out those that repeat one.
-    seen: Vec<Packed>,
+    lanes: Vec<Lane>,
+    looks: Vec<Look>,
+    ways: Vec<Way>,
+    hints: Vec<Hint>,
+    fits: Vec<Fit>,
 }
 
-/// A plate that may be listed, and how the query led to it; ordered so that the best way to a plate comes first.
+/// One text to look up: a read's plate or a candidate.
+#[derive(Clone, Copy, Debug)]
+struct Lane {
+    text: Packed,
+    query: u32,
+    via: Via,
+    reach: Reach,
+}
+
+/// A form of a text to look at, by its hash: the text without the symbol at `at`, or the text itself.
+#[derive(Clone, Copy, Debug, Default)]
+struct Look {
+    hash: u64,
+    lane: u32,
+    at: u8,
+}
+
+/// The forms a text of most symbols has, and the text itself.
+const LOOKS_PER_LANE: usize = Plate::MAX_LEN + 1;
+
+/// Reads a word for each look and uses it for nothing. The loop is so short that dozens of reads are under way at a
+/// time; with the work on each word in the same loop there were nine, and a miss took four times as long.
+#[inline]
+fn touch<T: Copy>(looks: &[T], word: impl Fn(T) -> u64) {
+    black_box(looks.iter().fold(0, |all, look| all ^ word(*look)));
+}
+
+/// Moves the looks that are wanted to the front and gives their number. Every look is written and only the count depends on the answer: a branch would
+/// be wrong once or twice a read, 5 ns each.
+#[inline]
+fn thin(looks: &mut [Look], wanted: impl Fn(Look) -> bool) -> usize {
+    let mut kept = 0;
+    for at in 0..looks.len() {
+        let look = looks[at];
+        looks[kept] = look;
+        kept += usize::from(wanted(look));
+    }
+    kept
+}
+
+/// A plate that may be listed, and how a query led to it; ordered so that the best way to a plate comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Way {
+    query: u32,
     plate: Packed,
     edits: u8,
+    via: Via,
+}
+
+/// A pattern that a query fits, and by which text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Fit {
+    query: u32,
+    id: u32,
     via: Via,
 }
 
@@ -46,10 +105,13 @@ impl Index {
         scratch: &mut Scratch,
         mut visit: impl FnMut(usize, Found),
     ) {
-        for (nth, query) in queries.iter().enumerate() {
-            self.gather(query, ask, scratch);
-            self.resolve(scratch, |found| visit(nth, found));
-            self.find_patterns(query, ask, scratch, |found| visit(nth, found));
+        let mut next = 0;
+        while next < queries.len() {
+            let taken = self.take_lanes(&queries[next..], ask, scratch);
+            let looks = self.look(scratch);
+            self.gather(looks, ask, scratch);
+            self.resolve(&queries[next..next + taken], ask, scratch, |nth, found| visit(next + nth, found));
+            next += taken;
         }
     }
 
@@ -58,79 +120,154 @@ impl Index {
         self.find_batch(&[query], ask, scratch, |_, found| visit(found));
     }
 
-    /// Every plate that may be listed and is worth a look, each once.
-    fn gather(&self, query: &Query<'_>, ask: Ask, scratch: &mut Scratch) {
-        scratch.plates.clear();
-        scratch.seen.clear();
-        let read = self.alphabet.read(&query.plate);
-        self.around(read, Via::Read, ask.around_read, &mut scratch.plates);
-        if let Some(reach) = ask.around_candidates {
-            scratch.seen.push(read);
-            for (nth, candidate) in (0..=u16::MAX).zip(query.candidates) {
-                let packed = self.alphabet.read(candidate);
-                if !scratch.seen.contains(&packed) {
-                    scratch.seen.push(packed);
-                    let reach = reach.min(Reach::OneEdit);
-                    self.around(packed, Via::Candidate(nth), reach, &mut scratch.plates);
+    /// Fills the lanes with the texts of whole queries, and gives how many queries.
+    fn take_lanes(&self, queries: &[Query<'_>], ask: Ask, scratch: &mut Scratch) -> usize {
+        let lanes = &mut scratch.lanes;
+        lanes.clear();
+        let mut taken = 0;
+        for query in queries {
+            let (first, number) = (lanes.len(), taken);
+            let text = self.alphabet.read(&query.plate);
+            lanes.push(Lane { text, query: number, via: Via::Read, reach: ask.around_read });
+            if let Some(reach) = ask.around_candidates {
+                for (nth, candidate) in (0..=u16::MAX).zip(query.candidates) {
+                    let text = self.alphabet.read(candidate);
+                    if lanes[first..].iter().all(|lane| lane.text != text) {
+                        let reach = reach.min(Reach::OneEdit);
+                        lanes.push(Lane { text, query: number, via: Via::Candidate(nth), reach });
+                    }
                 }
             }
-        }
-        if scratch.seen.len() > 1 || ask.around_read == Reach::TwoEdits {
-            scratch.plates.sort_unstable();
-            scratch.plates.dedup_by_key(|way| way.plate);
-        }
-    }
-
-    fn around(&self, plate: Packed, via: Via, reach: Reach, plates: &mut Vec<Way>) {
-        plates.push(Way { plate, edits: 0, via });
-        if reach >= Reach::OneEdit
-            && let Some(near) = &self.near
-        {
-            near.around(plate, |plate| plates.push(Way { plate, edits: 1, via }));
-        }
-        if reach >= Reach::TwoEdits
-            && let Some(near) = &self.near_two
-        {
-            near.around(plate, |plate| plates.push(Way { plate, edits: 2, via }));
-        }
-    }
-
-    /// Visits the entries of the plates that are listed.
-    fn resolve(&self, scratch: &Scratch, mut visit: impl FnMut(Found)) {
-        for &Way { plate, edits, via } in &scratch.plates {
-            let hash = hash(plate);
-            let key = kept(plate, hash);
-            for &id in self.exact.get(key, hash) {
-                let entry = self.segments.entry(id);
-                let reached = edits <= self.segments.reach(entry).edits();
-                if reached && (is_short(key) || self.packed(id) == plate) {
-                    visit(Found { entry, via, by: Match::Edits(edits) });
-                }
+            taken += 1;
+            if lanes.len() >= LANES {
+                break;
             }
         }
+        taken as usize
     }
 
-    fn find_patterns(
+    /// Lists the forms to look at, those that the filter does not rule out, and gives how many.
+    fn look(&self, scratch: &mut Scratch) -> usize {
+        let Scratch { lanes, looks, .. } = scratch;
+        if looks.len() < lanes.len() * LOOKS_PER_LANE {
+            looks.resize(lanes.len() * LOOKS_PER_LANE, Look::default());
+        }
+        let mut count = 0;
+        for (lane, number) in lanes.iter().zip(0..) {
+            let mut add = |hash, at| {
+                looks[count] = Look { hash, lane: number, at };
+                count += 1;
+            };
+            if lane.reach >= Reach::OneEdit && self.near.is_some() {
+                hashes_of_forms(lane.text, &mut add);
+            }
+            add(hash(lane.text), ITSELF);
+        }
+        let looks = &mut looks[..count];
+        touch(looks, |look| self.bloom.touch(look.hash));
+        thin(looks, |look| self.bloom.may_hold(look.hash))
+    }
+
+    /// Turns forms into plates that may be listed.
+    fn gather(&self, looks: usize, ask: Ask, scratch: &mut Scratch) {
+        let Scratch { lanes, looks: all, ways, .. } = scratch;
+        let looks = &mut all[..looks];
+        ways.clear();
+        let edits_asked = ask.around_read.max(ask.around_candidates.unwrap_or_default()) >= Reach::OneEdit;
+        match &self.near {
+            Some(near) if edits_asked => {
+                touch(looks, |look| near.touch(look.hash));
+                let promising = thin(looks, |look| near.is_promising(look.hash, look.at));
+                for look in &looks[..promising] {
+                    let Lane { text, query, via, reach } = lanes[look.lane as usize];
+                    near.filed(text, look.hash, look.at, |plate, edits| {
+                        if edits <= reach.edits() {
+                            ways.push(Way { query, plate, edits, via });
+                        }
+                    });
+                }
+            }
+            _ => ways.extend(looks.iter().map(|look| {
+                let Lane { text, query, via, .. } = lanes[look.lane as usize];
+                Way { query, plate: text, edits: 0, via }
+            })),
+        }
+        if let Some(near) = &self.near_two {
+            for lane in lanes.iter().filter(|lane| lane.reach >= Reach::TwoEdits) {
+                let Lane { text, query, via, .. } = *lane;
+                near.around(text, |plate| ways.push(Way { query, plate, edits: 2, via }));
+            }
+        }
+        // One text without two edits gives every plate once and in order.
+        if ask.around_candidates.is_some() || ask.around_read >= Reach::TwoEdits {
+            ways.sort_unstable();
+            ways.dedup_by_key(|way| (way.query, way.plate));
+        }
+    }
+
+    /// Visits the entries of the plates that are listed, and of the patterns, query by query.
+    fn resolve(
         &self,
-        query: &Query<'_>,
+        queries: &[Query<'_>],
         ask: Ask,
         scratch: &mut Scratch,
-        mut visit: impl FnMut(Found),
+        mut visit: impl FnMut(usize, Found),
     ) {
+        self.fit(queries, ask, scratch);
+        let Scratch { ways, fits, .. } = scratch;
+        touch(ways, |way| self.exact.touch(hash(way.plate)));
+        let (mut ways, mut fits) = (ways.iter().peekable(), fits.iter().peekable());
+        while let Some(query) =
+            ways.peek().map(|w| w.query).into_iter().chain(fits.peek().map(|f| f.query)).min()
+        {
+            while let Some(way) = ways.next_if(|way| way.query == query) {
+                self.visit_plate(way, |found| visit(query as usize, found));
+            }
+            while let Some(&Fit { id, via, .. }) = fits.next_if(|fit| fit.query == query) {
+                let entry = self.segments.entry(id);
+                visit(query as usize, Found { entry, via, by: Match::Pattern });
+            }
+        }
+    }
+
+    fn visit_plate(&self, way: &Way, mut visit: impl FnMut(Found)) {
+        let &Way { plate, edits, via, .. } = way;
+        let hash = hash(plate);
+        let key = kept(plate, hash);
+        for &id in self.exact.get(key, hash) {
+            let entry = self.segments.entry(id);
+            let reached = edits <= self.segments.reach(entry).edits();
+            if reached && (is_short(key) || self.packed(id) == plate) {
+                visit(Found { entry, via, by: Match::Edits(edits) });
+            }
+        }
+    }
+
+    /// Lists the patterns that the queries fit.
+    fn fit(&self, queries: &[Query<'_>], ask: Ask, scratch: &mut Scratch) {
+        let Scratch { fits, hints, .. } = scratch;
+        fits.clear();
         if self.patterns.is_empty() || ask.patterns == PatternScope::Nothing {
             return;
         }
-        scratch.patterns.clear();
-        self.patterns.fitting(query.plate, |id| scratch.patterns.push((id, Via::Read)));
+        self.patterns.fitting(queries.iter().map(|query| query.plate), hints, |query, id| {
+            fits.push(Fit { query: number(query), id, via: Via::Read });
+        });
         if ask.patterns == PatternScope::ReadAndCandidates {
-            for (nth, &candidate) in (0..=u16::MAX).zip(query.candidates) {
-                self.patterns.fitting(candidate, |id| scratch.patterns.push((id, Via::Candidate(nth))));
+            for (query, Query { candidates, .. }) in queries.iter().enumerate() {
+                self.patterns.fitting(candidates.iter().copied(), hints, |nth, id| {
+                    if let Ok(nth) = u16::try_from(nth) {
+                        fits.push(Fit { query: number(query), id, via: Via::Candidate(nth) });
+                    }
+                });
             }
         }
-        scratch.patterns.sort_unstable();
-        scratch.patterns.dedup_by_key(|(id, _)| *id);
-        for &(id, via) in &scratch.patterns {
-            visit(Found { entry: self.segments.entry(id), via, by: Match::Pattern });
-        }
+        fits.sort_unstable();
+        fits.dedup_by_key(|fit| (fit.query, fit.id));
     }
+}
+
+/// The number of a query within the lanes.
+fn number(query: usize) -> u32 {
+    u32::try_from(query).expect("fewer queries than lanes")
 }

@@ -109,6 +109,12 @@ impl<L: Line> Table<L> {
         })
     }
 
+    /// The first line of a walk.
+    #[inline]
+    pub(super) fn home(&self, hash: u64) -> &L {
+        &self.lines[place(hash, self.lines.len())]
+    }
+
     pub(super) fn lines(&self) -> &[L] {
         &self.lines
     }

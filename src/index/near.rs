@@ -10,7 +10,7 @@
 
 use super::IndexError;
 use super::lines::{Added, Line, Source, Table};
-use super::packed::{Packed, hash, insert, len, remove, symbol};
+use super::packed::{Packed, hash, hashes_of_forms, insert, len, remove, symbol};
 
 /// What is filed under one form: 6 bits of hash, 4 bits of position, 6 bits of symbol; a plate under itself has
 /// the position [`ITSELF`] and 6 more bits of hash for the symbol. Never 0, because no symbol is.
@@ -20,7 +20,7 @@ const SLOTS: usize = 32;
 /// Slots in a line on average. At 24 of 32 one line in 20 is full and sends the search to its neighbor.
 const MEAN_SLOTS: usize = 24;
 /// The position that says that nothing was removed. The last symbol of the longest plate is at 14.
-const ITSELF: usize = 15;
+pub(super) const ITSELF: u8 = 15;
 
 const POSITION: u32 = 6;
 const SYMBOL_MASK: Slot = 0x3F;
@@ -34,7 +34,8 @@ impl Line for Slots {
     type Item = Slot;
 
     fn add(&mut self, item: Slot) -> Added {
-        match self.0.iter_mut().find(|slot| **slot == 0) {
+        let free = self.0.partition_point(|slot| *slot != 0);
+        match self.0.get_mut(free) {
             Some(slot) => {
                 *slot = item;
                 Added::Placed
@@ -56,88 +57,109 @@ pub(super) struct Near {
 
 /// Listed plates, each once.
 pub(super) trait Plates: Sync {
-    /// Gives every plate.
-    fn each(&self, take: impl FnMut(Packed));
+    /// Gives every plate, and whether it is found by edits.
+    fn each(&self, take: impl FnMut(Packed, bool));
 }
 
-/// The forms under which a plate is filed.
-struct Forms<'a, P>(&'a P);
+/// The forms under which plates are filed, and what is filed there. A plate that is not found by edits is filed
+/// under itself, so that one look tells whether a read is listed.
+pub(super) struct Forms<'a, P>(pub(super) &'a P);
 
 impl<P: Plates> Source for Forms<'_, P> {
     type Item = Slot;
 
     fn each(&self, mut take: impl FnMut(u64, Slot)) {
-        self.0.each(|plate| {
+        self.0.each(|plate, by_edits| {
             let own = hash(plate);
             take(own, itself(own));
-            for at in 0..len(plate) {
-                let form = hash(remove(plate, at));
-                take(form, fingerprint(form) | position(at) | Slot::from(symbol(plate, at)));
+            if by_edits {
+                hashes_of_forms(plate, |form, at| {
+                    let at = usize::from(at);
+                    take(form, fingerprint(form) | position(at) | Slot::from(symbol(plate, at)));
+                });
             }
         });
     }
 }
 
+/// What to look for in a line.
+#[derive(Clone, Copy)]
+struct Wanted {
+    mask: Slot,
+    slot: Slot,
+    itself: Slot,
+}
+
+impl Wanted {
+    #[inline]
+    fn new(hash: u64, at: u8) -> Self {
+        let itself = itself(hash);
+        if at == ITSELF {
+            // Whatever was removed from a longer plate, and the plate itself.
+            Self { mask: FINGERPRINT_MASK, slot: fingerprint(hash), itself }
+        } else {
+            Self { mask: !SYMBOL_MASK, slot: fingerprint(hash) | position(at.into()), itself }
+        }
+    }
+
+    #[inline]
+    fn is(self, slot: Slot) -> bool {
+        slot & self.mask == self.slot || slot == self.itself
+    }
+
+    /// Whether one of some slots is wanted. Sixteen bits a comparison, so that eight are compared at once.
+    #[inline]
+    fn is_among(self, slots: &[Slot]) -> bool {
+        let all = slots.iter().fold(0, |any: Slot, &slot| {
+            any | Slot::from(slot & self.mask == self.slot) | Slot::from(slot == self.itself)
+        });
+        all != 0
+    }
+}
+
 impl Near {
-    /// Builds the table; `forms` is the number of all symbols of all plates and one more for each plate.
+    /// Builds the table; `forms` is how many there are.
     pub(super) fn build(forms: usize, plates: &impl Plates) -> Result<Self, IndexError> {
         let (table, _) = Table::build(forms.div_ceil(MEAN_SLOTS), &Forms(plates))?;
         Ok(Self { table })
     }
 
-    /// Gives every listed plate that may be one edit away from `read`, each once; one in some thousand is none.
-    pub(super) fn around(&self, read: Packed, mut found: impl FnMut(Packed)) {
-        let length = len(read);
-        for at in 0..length {
-            let form = remove(read, at);
-            self.substituted(read, form, at, &mut found);
-        }
-        self.longer(read, length, &mut found);
+    /// Reads the line of a form, and gives what is there so that the reading is not left out.
+    #[inline]
+    pub(super) fn touch(&self, hash: u64) -> u64 {
+        self.table.home(hash).0[0].into()
     }
 
-    /// Plates with another symbol at `at`, and the plate without it.
-    fn substituted(&self, read: Packed, form: Packed, at: usize, found: &mut impl FnMut(Packed)) {
-        let own = symbol(read, at);
-        // In a run of one symbol it makes no difference which is missing: the first stands for all.
-        let first_of_run = at == 0 || symbol(read, at - 1) != own;
-        let hash = hash(form);
-        let (whole, other) = (itself(hash), fingerprint(hash) | position(at));
-        let mut seen = 0_u64;
-        for line in self.table.walk(hash) {
-            for &slot in &line.0 {
-                if slot == whole && first_of_run && seen & 1 == 0 && form != 0 {
-                    seen |= 1;
-                    found(form);
-                }
-                let code = slot & SYMBOL_MASK;
-                if slot & !SYMBOL_MASK == other
-                    && code != 0
-                    && code != Slot::from(own)
-                    && seen >> code & 1 == 0
-                {
-                    seen |= 1 << code;
-                    found(insert(form, at, code as u8));
-                }
-            }
-        }
+    /// Whether a look at a form may find something: the form that is a read without the symbol at `at`, or the read
+    /// itself with [`ITSELF`]. Without a branch, so that many looks are under way at a time.
+    #[inline]
+    pub(super) fn is_promising(&self, hash: u64, at: u8) -> bool {
+        let line = self.table.home(hash);
+        Wanted::new(hash, at).is_among(&line.0) | line.is_full()
     }
 
-    /// Plates with one symbol more.
-    fn longer(&self, read: Packed, length: usize, found: &mut impl FnMut(Packed)) {
-        let hash = hash(read);
-        let wanted = fingerprint(hash);
-        let mut seen = [0_u64; 16];
-        for line in self.table.walk(hash) {
-            for &slot in &line.0 {
-                let (at, code) = (usize::from(slot >> POSITION & 0xF), slot & SYMBOL_MASK);
-                if slot & FINGERPRINT_MASK != wanted || code == 0 || at > length || at == ITSELF {
+    /// Gives every listed plate that is filed under a form of `read`, and its distance: 0, or 1 for plates of a
+    /// symbol less, more, or another at `at`. Each is given once for all forms. A few are not listed.
+    pub(super) fn filed(&self, read: Packed, hash: u64, at: u8, mut found: impl FnMut(Packed, u8)) {
+        let wanted = Wanted::new(hash, at);
+        for (nth, line) in self.table.walk(hash).enumerate() {
+            for (eighth, slots) in line.0.chunks_exact(8).enumerate() {
+                if !wanted.is_among(slots) {
                     continue;
                 }
-                let first_of_run = at == 0 || Slot::from(symbol(read, at - 1)) != code;
-                if first_of_run && seen[at] >> code & 1 == 0 {
-                    seen[at] |= 1 << code;
-                    #[expect(clippy::cast_possible_truncation, reason = "six bits")]
-                    found(insert(read, at, code as u8));
+                for (place, &slot) in slots.iter().enumerate().filter(|(_, slot)| wanted.is(**slot)) {
+                    // Two forms that agree in hash bits and in what was removed are filed alike, but count once.
+                    let again = line.0[..8 * eighth + place].contains(&slot)
+                        || self.table.walk(hash).take(nth).any(|line| line.0.contains(&slot));
+                    if again || slot == 0 {
+                        continue;
+                    }
+                    let itself = slot == wanted.itself;
+                    if at == ITSELF {
+                        longer(read, slot, itself, &mut found);
+                    } else {
+                        same_or_shorter(read, at.into(), slot, itself, &mut found);
+                    }
                 }
             }
         }
@@ -148,10 +170,38 @@ impl Near {
     }
 }
 
-/// Six bits of the hash that do not choose the line.
+/// The read without the symbol at `at`, or with another there.
+fn same_or_shorter(read: Packed, at: usize, slot: Slot, itself: bool, found: &mut impl FnMut(Packed, u8)) {
+    let own = symbol(read, at);
+    let code = low_symbol(slot);
+    if !itself {
+        if code != own {
+            found(insert(remove(read, at), at, code), 1);
+        }
+    } else if len(read) > 1 && (at == 0 || symbol(read, at - 1) != own) {
+        // In a run of one symbol it makes no difference which is missing: the first stands for all.
+        found(remove(read, at), 1);
+    }
+}
+
+/// The read, or the read with one symbol more.
+fn longer(read: Packed, slot: Slot, itself: bool, found: &mut impl FnMut(Packed, u8)) {
+    let (at, code) = (usize::from(slot >> POSITION & 0xF), low_symbol(slot));
+    if itself {
+        found(read, 0);
+    } else if at < usize::from(ITSELF) && at <= len(read) && (at == 0 || symbol(read, at - 1) != code) {
+        found(insert(read, at, code), 1);
+    }
+}
+
+fn low_symbol(slot: Slot) -> u8 {
+    (slot & SYMBOL_MASK) as u8
+}
+
+/// Six bits of the hash that do not choose the line, nor the bits of the filter in front.
 #[expect(clippy::cast_possible_truncation, reason = "masked")]
 fn fingerprint(hash: u64) -> Slot {
-    (hash >> 8) as Slot & FINGERPRINT_MASK
+    (hash >> 16) as Slot & FINGERPRINT_MASK
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "positions are below 16")]
@@ -162,5 +212,5 @@ fn position(at: usize) -> Slot {
 /// What is filed for a plate under itself.
 #[expect(clippy::cast_possible_truncation, reason = "masked")]
 fn itself(hash: u64) -> Slot {
-    fingerprint(hash) | position(ITSELF) | hash as Slot & SYMBOL_MASK
+    fingerprint(hash) | position(ITSELF.into()) | (hash >> 20) as Slot & SYMBOL_MASK
 }

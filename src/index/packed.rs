@@ -10,7 +10,7 @@ use crate::plate::{Equivalents, Plate, UNKNOWN};
 /// Bits of one symbol.
 pub(super) const BITS: usize = 6;
 /// Plates of up to this many symbols fit their number into 64 bits, the four highest being zero.
-const SHORT_SYMBOLS: usize = 10;
+pub(super) const SHORT_SYMBOLS: usize = 10;
 
 /// A plate's classed form as a number.
 pub(super) type Packed = u128;
@@ -28,6 +28,8 @@ const READ_UNKNOWN: u8 = 38;
 impl Alphabet {
     pub(super) fn new(equivalents: &Equivalents) -> Self {
         let mut listed = [LISTED_UNKNOWN; 128];
+        // What stands beyond the end of a plate.
+        listed[0] = 0;
         for (at, symbol) in (0..).zip(b'0'..=b'Z') {
             if symbol.is_ascii_alphanumeric() {
                 let class = equivalents.class(symbol);
@@ -45,22 +47,32 @@ impl Alphabet {
         pack(&self.listed, plate)
     }
 
+    /// The code of a symbol that was read.
+    pub(super) fn read_symbol(&self, symbol: u8) -> u8 {
+        self.read[usize::from(symbol & 0x7F)]
+    }
+
     /// The number of a plate that was read.
     pub(super) fn read(&self, plate: &Plate) -> Packed {
         pack(&self.read, plate)
     }
 }
 
+/// Looks up a constant number of symbols, some of which may be none: a loop that ends with the plate cost a wrongly
+/// predicted branch a plate.
+#[inline]
 fn pack(codes: &[u8; 128], plate: &Plate) -> Packed {
-    let symbols = plate.symbols();
-    let (head, tail) = symbols.split_at(symbols.len().min(SHORT_SYMBOLS));
-    let join = |part: &[u8]| {
-        part.iter()
-            .rev()
-            .fold(0_u64, |sum, &symbol| sum << BITS | u64::from(codes[usize::from(symbol & 0x7F)]))
+    let symbols = plate.key().to_le_bytes();
+    let join = |from: usize, to: usize| {
+        (from..to).fold(0_u64, |sum, at| {
+            sum | u64::from(codes[usize::from(symbols[at] & 0x7F)]) << (BITS * (at - from))
+        })
     };
-    let short = Packed::from(join(head));
-    if tail.is_empty() { short } else { short | Packed::from(join(tail)) << (BITS * SHORT_SYMBOLS) }
+    let short = Packed::from(join(0, SHORT_SYMBOLS));
+    if plate.len() <= SHORT_SYMBOLS {
+        return short;
+    }
+    short | Packed::from(join(SHORT_SYMBOLS, Plate::MAX_LEN)) << (BITS * SHORT_SYMBOLS)
 }
 
 /// The number of symbols.
@@ -85,11 +97,37 @@ pub(super) fn insert(packed: Packed, at: usize, code: u8) -> Packed {
     packed & below | Packed::from(code) << (BITS * at) | (packed & !below) << BITS
 }
 
+/// Gives every form of a plate with one symbol removed: its hash and the position of that symbol.
+#[inline]
+pub(super) fn hashes_of_forms(packed: Packed, mut take: impl FnMut(u64, u8)) {
+    let positions = 0..len(packed);
+    // Half of the work for plates that fit, which is nearly all.
+    if let Ok(short) = u64::try_from(packed) {
+        // What differs between the plate and the plate moved by a symbol, taken from the one or the other.
+        let change = short ^ short >> BITS;
+        let mut above = u64::MAX;
+        for at in positions {
+            take(fold(short ^ change & above, LOW), narrow(at));
+            above <<= BITS;
+        }
+    } else {
+        positions.for_each(|at| take(hash(remove(packed, at)), narrow(at)));
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a plate's positions")]
+fn narrow(at: usize) -> u8 {
+    at as u8
+}
+
+const LOW: u64 = 0xD6E8_FEB8_6659_FD93;
+const HIGH: u64 = 0x9E37_79B9_7F4A_7C15;
+
 /// Spreads a number over 64 bits, all of them usable.
 pub(super) fn hash(packed: Packed) -> u64 {
     #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
     let (low, high) = (packed as u64, (packed >> 64) as u64);
-    fold(low, 0xD6E8_FEB8_6659_FD93) ^ fold(high, 0x9E37_79B9_7F4A_7C15)
+    fold(low, LOW) ^ fold(high, HIGH)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the two halves")]

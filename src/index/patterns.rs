@@ -1,87 +1,320 @@
 //! Which patterns a read fits.
 //!
-//! Owns one `aho-corasick` automaton over a literal of each pattern, its longest run of known symbols; the patterns
-//! that share a literal are tested one by one. No pattern is lost: a plate that fits a pattern holds its literal.
+//! Owns one `aho-corasick` automaton over a literal of each pattern: of its runs of known symbols, the ends of the
+//! plate counting as symbols, the one that fewest patterns share. What shares a literal is tested one by one with a
+//! mask and a comparison, and with [`Pattern::matches`] where runs in the middle make that necessary. Patterns whose
+//! positions of `?` many share are looked up by hash instead. No pattern is lost: a plate that fits a pattern holds
+//! each of its literals.
+//!
+//! Measured for a read against 1,000 patterns: the dense automaton 10 ns, the compact one 45 ns. Against 100,000, with
+//! whole literals: 270 ns (57 MB) and 380 ns (5 MB); with literals of four codes the compact one takes 65 ns and the
+//! dense one no less.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::iter;
+use std::ops::RangeInclusive;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::automaton::Automaton;
+use aho_corasick::dfa::DFA;
+use aho_corasick::nfa::contiguous::NFA;
+use aho_corasick::{Anchored, MatchKind};
 
 use super::IndexError;
-use crate::plate::{Pattern, Plate, Token};
+use super::masks::{Known, Masks};
+use super::packed::{Alphabet, BITS, SHORT_SYMBOLS};
+use crate::plate::{Equivalents, Pattern, Plate, Token};
 
-/// A pattern and the entry it stands for, by its number over all segments.
-#[derive(Debug)]
-struct Listed {
-    pattern: Pattern,
-    id: u32,
-}
+/// A run of known symbols, or a part of one, as their codes.
+type Literal = Vec<u8>;
+
+/// The codes of the beginning and the end of a plate; no symbol has them.
+const BEGIN: u8 = 62;
+const END: u8 = 63;
+
+/// Codes of a literal that the automaton looks for: with more it does not fit a cache, with fewer it finds too much.
+const LITERAL: usize = 4;
+
+/// Codes of all literals up to which the automaton is a dense one, of at most 2 MiB.
+const DENSE: usize = 8192;
+
+/// Symbols that a test compares; longer patterns are tested in full.
+const COMPARED: usize = SHORT_SYMBOLS;
 
 /// All patterns of all segments.
 #[derive(Debug)]
 pub(super) struct Patterns {
-    automaton: Option<AhoCorasick>,
-    // The patterns of literal `i` are `listed[starts[i]..starts[i + 1]]`.
+    folded: Alphabet,
+    masks: Option<Masks>,
+    automaton: Option<Automata>,
+    // The tests of literal `i` are `tests[starts[i]..starts[i + 1]]`.
     starts: Vec<u32>,
-    listed: Vec<Listed>,
+    tests: Vec<Test>,
+    // Patterns that a test does not decide alone, by the position of the test.
+    in_full: HashMap<u32, Pattern>,
+}
+
+/// The automaton, in the form that is quickest for its size.
+#[derive(Debug)]
+enum Automata {
+    Dense(DFA),
+    Compact(NFA),
+}
+
+/// A literal that stands in a text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hint {
+    literal: usize,
+    number: usize,
+    plate: Plate,
+}
+
+/// A comparison with the symbols of a plate, counted from its beginning or from its end.
+#[derive(Clone, Copy, Debug)]
+struct Test {
+    mask: u64,
+    symbols: u64,
+    id: u32,
+    shortest: u8,
+    longest: u8,
+    from_end: bool,
+    decides: bool,
+}
+
+/// A read as tests want it.
+struct Text {
+    from_begin: u64,
+    from_end: u64,
+    length: u8,
 }
 
 impl Patterns {
     pub(super) fn build(patterns: impl Iterator<Item = (u32, Pattern)>) -> Result<Self, IndexError> {
-        let mut by_literal: BTreeMap<Vec<u8>, Vec<Listed>> = BTreeMap::new();
-        for (id, pattern) in patterns {
-            by_literal.entry(longest_literal(&pattern)).or_default().push(Listed { pattern, id });
+        let folded = Alphabet::new(&Equivalents::new::<&str>(&[]).expect("no sets cannot overlap"));
+        let patterns: Vec<(u32, Pattern)> = patterns.collect();
+        let known = |pattern| Known::of(pattern, |symbol| folded.read_symbol(symbol));
+        let fixed: Vec<Option<Known>> = patterns.iter().map(|(_, pattern)| known(pattern)).collect();
+        let by_hash = Masks::choose(fixed.iter().flatten());
+        let (mut masked, mut others) = (Vec::new(), Vec::new());
+        for (known, (id, pattern)) in fixed.into_iter().zip(patterns) {
+            match known.filter(|known| by_hash.contains(&known.positions())) {
+                Some(known) => masked.push((known, id)),
+                None => others.push((id, pattern)),
+            }
         }
-        let automaton = if by_literal.is_empty() {
-            None
-        } else {
-            let mut builder = AhoCorasick::builder();
-            builder.match_kind(MatchKind::Standard).kind(Some(AhoCorasickKind::ContiguousNFA));
-            Some(builder.build(by_literal.keys())?)
+        let masks = if masked.is_empty() { None } else { Some(Masks::build(&masked)?) };
+        let mut all = Self {
+            folded,
+            masks,
+            automaton: None,
+            starts: Vec::new(),
+            tests: Vec::with_capacity(others.len()),
+            in_full: HashMap::new(),
         };
-        let (mut starts, mut listed) = (vec![0], Vec::new());
-        for group in by_literal.into_values() {
-            listed.extend(group);
-            starts.push(u32::try_from(listed.len()).expect("ids are 32 bits"));
+        let literals = all.add_tests(&others);
+        if !literals.is_empty() {
+            all.automaton = Some(Automata::build(&literals)?);
         }
-        Ok(Self { automaton, starts, listed })
+        Ok(all)
+    }
+
+    /// Writes the tests, grouped by literal, and gives the literals.
+    fn add_tests(&mut self, patterns: &[(u32, Pattern)]) -> Vec<Literal> {
+        let shared = count_literals(&self.folded, patterns);
+        let mut by_literal: Vec<(Literal, usize)> = Vec::with_capacity(patterns.len());
+        for (nth, (_, pattern)) in patterns.iter().enumerate() {
+            let rarest =
+                literals(&self.folded, pattern).min_by_key(|l| (shared.get(l), usize::MAX - l.len()));
+            by_literal.push((rarest.expect("a pattern knows a symbol"), nth));
+        }
+        by_literal.sort_unstable();
+        let mut distinct: Vec<Literal> = Vec::new();
+        for (literal, nth) in by_literal {
+            let at = u32::try_from(self.tests.len()).expect("ids are 30 bits");
+            if distinct.last() != Some(&literal) {
+                distinct.push(literal);
+                self.starts.push(at);
+            }
+            let (id, pattern) = &patterns[nth];
+            let test = Test::new(&self.folded, *id, pattern);
+            if !test.decides {
+                self.in_full.insert(at, pattern.clone());
+            }
+            self.tests.push(test);
+        }
+        self.starts.push(u32::try_from(self.tests.len()).expect("ids are 30 bits"));
+        distinct
     }
 
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
-        self.listed.is_empty()
+        self.automaton.is_none() && self.masks.is_none()
     }
 
-    /// Gives the entry of every pattern that a read fits; one whose literal stands in the read twice is given twice.
-    pub(super) fn fitting(&self, plate: Plate, mut found: impl FnMut(u32)) {
-        let Some(automaton) = &self.automaton else { return };
-        let folded = plate.folded();
-        for hit in automaton.find_overlapping_iter(folded.symbols()) {
-            let literal = hit.pattern().as_usize();
-            let (from, to) = (self.starts[literal] as usize, self.starts[literal + 1] as usize);
-            for listed in &self.listed[from..to] {
-                if listed.pattern.matches(folded) {
-                    found(listed.id);
-                }
+    /// Gives the entry of every pattern that one of some texts fits, with the number of the text, some of them twice.
+    ///
+    /// Asks the automaton about all texts before the first test, so that tests wait for memory together.
+    pub(super) fn fitting(
+        &self,
+        texts: impl Iterator<Item = Plate> + Clone,
+        hints: &mut Vec<Hint>,
+        mut found: impl FnMut(usize, u32),
+    ) {
+        hints.clear();
+        for (number, plate) in texts.enumerate() {
+            if let Some(masks) = &self.masks {
+                masks.fitting(self.folded.read(&plate), plate.len(), |id| found(number, id));
+            }
+            let codes = plate.symbols().iter().map(|&symbol| self.folded.read_symbol(symbol));
+            let mut hint = |literal| hints.push(Hint { literal, number, plate });
+            match &self.automaton {
+                Some(Automata::Dense(automaton)) => each_literal(automaton, codes, &mut hint),
+                Some(Automata::Compact(automaton)) => each_literal(automaton, codes, &mut hint),
+                None => {}
+            }
+        }
+        let first = |hint: &Hint| self.tests[self.starts[hint.literal] as usize].symbols;
+        black_box(hints.iter().fold(0, |all, hint| all ^ first(hint)));
+        for hint in hints.iter() {
+            self.test(hint, |id| found(hint.number, id));
+        }
+    }
+
+    fn test(&self, hint: &Hint, mut found: impl FnMut(u32)) {
+        let (first, end) = (self.starts[hint.literal], self.starts[hint.literal + 1]);
+        let text = Text::new(&self.folded, &hint.plate);
+        for (test, at) in self.tests[first as usize..end as usize].iter().zip(first..) {
+            if test.passes(&text) && (test.decides || self.in_full[&at].matches(hint.plate)) {
+                found(test.id);
             }
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let tokens = |listed: &Listed| size_of_val(listed.pattern.tokens());
-        self.automaton.as_ref().map_or(0, AhoCorasick::memory_usage)
+        let tokens: usize = self.in_full.values().map(|p| size_of_val(p.tokens())).sum();
+        let automaton = match &self.automaton {
+            Some(Automata::Dense(automaton)) => automaton.memory_usage(),
+            Some(Automata::Compact(automaton)) => automaton.memory_usage(),
+            None => 0,
+        };
+        automaton
+            + self.masks.as_ref().map_or(0, Masks::bytes)
             + size_of_val(self.starts.as_slice())
-            + size_of_val(self.listed.as_slice())
-            + self.listed.iter().map(tokens).sum::<usize>()
+            + size_of_val(self.tests.as_slice())
+            + self.in_full.capacity() * size_of::<(u32, Pattern)>()
+            + tokens
     }
 }
 
-/// The longest run of known symbols, which every pattern has.
-fn longest_literal(pattern: &Pattern) -> Vec<u8> {
-    let runs = pattern.tokens().split(|token| !matches!(token, Token::Known(_)));
-    let longest = runs.max_by_key(|run| run.len()).unwrap_or_default();
-    longest
-        .iter()
-        .filter_map(|token| if let Token::Known(symbol) = token { Some(*symbol) } else { None })
-        .collect()
+impl Automata {
+    fn build(literals: &[Literal]) -> Result<Self, IndexError> {
+        let kind = MatchKind::Standard;
+        if literals.iter().map(Vec::len).sum::<usize>() <= DENSE {
+            return Ok(Self::Dense(DFA::builder().match_kind(kind).build(literals)?));
+        }
+        Ok(Self::Compact(NFA::builder().match_kind(kind).build(literals)?))
+    }
+}
+
+/// Gives each literal that stands in a text, once for each place.
+#[inline]
+fn each_literal(automaton: &impl Automaton, codes: impl Iterator<Item = u8>, found: &mut impl FnMut(usize)) {
+    let Ok(start) = automaton.start_state(Anchored::No) else { return };
+    let mut state = automaton.next_state(Anchored::No, start, BEGIN);
+    // No literal is a beginning alone.
+    for code in codes.chain(iter::once(END)) {
+        state = automaton.next_state(Anchored::No, state, code);
+        if automaton.is_special(state) && automaton.is_match(state) {
+            for nth in 0..automaton.match_len(state) {
+                found(automaton.match_pattern(state, nth).as_usize());
+            }
+        }
+    }
+}
+
+impl Text {
+    fn new(folded: &Alphabet, plate: &Plate) -> Self {
+        let codes = plate.symbols().iter().map(|&symbol| folded.read_symbol(symbol));
+        Self {
+            from_begin: join(codes.clone()),
+            from_end: join(codes.rev()),
+            length: u8::try_from(plate.len()).expect("a plate is short"),
+        }
+    }
+}
+
+impl Test {
+    fn new(folded: &Alphabet, id: u32, pattern: &Pattern) -> Self {
+        let tokens = pattern.tokens();
+        let runs = tokens.iter().filter(|t| **t == Token::Run).count();
+        let head = tokens.iter().position(|t| *t == Token::Run).unwrap_or(tokens.len());
+        let tail = tokens.iter().rev().position(|t| *t == Token::Run).unwrap_or(tokens.len());
+        let known = |tokens: &[Token]| tokens.iter().filter(|t| matches!(t, Token::Known(_))).count();
+        let from_end = known(&tokens[tokens.len() - tail..]) > known(&tokens[..head]);
+        let compared: Vec<Token> = if from_end {
+            tokens.iter().rev().take(tail.min(COMPARED)).copied().collect()
+        } else {
+            tokens[..head.min(COMPARED)].to_vec()
+        };
+        let mask = join(compared.iter().map(|t| if matches!(t, Token::Known(_)) { 0x3F } else { 0 }));
+        let symbols =
+            join(compared.iter().map(|t| if let Token::Known(s) = t { folded.read_symbol(*s) } else { 0 }));
+        let lengths = lengths(pattern, runs);
+        Self {
+            mask,
+            symbols,
+            id,
+            shortest: *lengths.start(),
+            longest: *lengths.end(),
+            from_end,
+            // All that is known was compared, and there is at most one run, at the end that was not counted from.
+            decides: known(&compared) == pattern.known() && runs <= 1,
+        }
+    }
+
+    fn passes(&self, text: &Text) -> bool {
+        let symbols = if self.from_end { text.from_end } else { text.from_begin };
+        (symbols ^ self.symbols) & self.mask == 0 && (self.shortest..=self.longest).contains(&text.length)
+    }
+}
+
+/// Up to [`COMPARED`] codes as one number, the first one lowest.
+fn join(codes: impl Iterator<Item = u8>) -> u64 {
+    codes.take(COMPARED).zip(0..).fold(0, |sum, (code, at)| sum | u64::from(code) << (BITS * at))
+}
+
+fn lengths(pattern: &Pattern, runs: usize) -> RangeInclusive<u8> {
+    let shortest = u8::try_from(pattern.min_len()).expect("short");
+    shortest..=if runs == 0 { shortest } else { u8::MAX }
+}
+
+/// How many patterns have each literal.
+fn count_literals(folded: &Alphabet, patterns: &[(u32, Pattern)]) -> HashMap<Literal, u32> {
+    let mut counts = HashMap::new();
+    for (_, pattern) in patterns {
+        for literal in literals(folded, pattern) {
+            *counts.entry(literal).or_insert(0) += 1;
+        }
+    }
+    counts
+}
+
+/// The runs of known symbols of a pattern, with the ends of the plate where they touch them, cut to [`LITERAL`]
+/// codes.
+fn literals(folded: &Alphabet, pattern: &Pattern) -> impl Iterator<Item = Literal> {
+    let mut all = vec![vec![BEGIN]];
+    for token in pattern.tokens() {
+        match token {
+            Token::Known(symbol) => all.last_mut().expect("one at least").push(folded.read_symbol(*symbol)),
+            Token::One | Token::Run => all.push(Literal::new()),
+        }
+    }
+    all.last_mut().expect("one at least").push(END);
+    all.into_iter().filter(|literal| literal.iter().any(|&code| code < BEGIN)).map(|mut literal| {
+        if literal.ends_with(&[END]) {
+            literal.drain(..literal.len().saturating_sub(LITERAL));
+        }
+        literal.truncate(LITERAL);
+        literal
+    })
 }

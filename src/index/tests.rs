@@ -304,6 +304,52 @@ fn a_crowded_neighborhood_is_found_in_full() {
     }
 }
 
+/// Enough patterns of the same positions to be looked up by hash, and enough others for the compact automaton.
+#[test]
+fn every_form_of_pattern_index_finds_what_a_scan_finds() {
+    let known = |n: u64| -> String {
+        let symbol =
+            |at: u64| b"AB80OI17XYCDEFGHJKLMN2345"[(packed::hash(u128::from(n << 8 | at)) % 25) as usize];
+        (0..6).map(|at| char::from(symbol(at))).collect()
+    };
+    let pattern = |n: u64| {
+        let known = known(n);
+        match n % 8 {
+            0 | 1 => format!("{}?{}", &known[..3], &known[3..5]),
+            2 => format!("??{}?", &known[..4]),
+            3 | 4 => format!("{}*", &known[..5]),
+            5 => format!("*{}", &known[..4]),
+            6 => format!("{}*{}?", &known[..2], &known[2..5]),
+            _ => format!("*{}*{}*", &known[..3], &known[3..5]),
+        }
+    };
+    for few in [40, 6000] {
+        let texts: Vec<String> = (0..few).map(pattern).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let segments = [segment(&texts, Reach::Whole)];
+        let sets = Equivalents::default();
+        let index = Index::build(&segments, &sets).expect("built");
+        let mut all_found = 0;
+        for n in 0..64 {
+            let known = known(n * 67 % few);
+            let read = match n % 3 {
+                0 => format!("{}?{}", &known[..3], &known[3..5]),
+                1 => known[..5].to_owned(),
+                _ => known[..4].to_owned(),
+            };
+            let candidates = [plate(&format!("7Q{}Z", &known[..4])), plate(&known), plate("ABCDEFGHIJKLMNO")];
+            let query = Query { plate: plate(&read), candidates: &candidates };
+            for patterns in [PatternScope::Read, PatternScope::ReadAndCandidates] {
+                let ask = Ask { around_candidates: Some(Reach::Whole), patterns, ..WHOLE };
+                let found = &find(&index, &[query], ask)[0];
+                assert_eq!(found, &scan(&segments, &sets, &query, ask), "{read}");
+                all_found += found.len();
+            }
+        }
+        assert!(all_found > 60, "the test finds nothing");
+    }
+}
+
 #[test]
 fn a_pattern_of_an_entry_that_is_not_there_is_refused() {
     let mut broken = segment(&["AB*"], Reach::Whole);

@@ -51,7 +51,10 @@ impl<P: Plates> Source for Forms<'_, P> {
     type Item = Slot;
 
     fn each(&self, mut take: impl FnMut(u64, Slot)) {
-        self.0.each(|plate| {
+        self.0.each(|plate, by_edits| {
+            if !by_edits {
+                return;
+            }
             forms(plate, |form, removed| {
                 let hash = hash(form);
                 take(hash, fingerprint(hash) | removed);
