@@ -22,8 +22,10 @@ mod belief;
 mod circumstances;
 mod confusion;
 mod difference;
+mod estimate;
 mod explain;
 mod gate;
+mod learn;
 mod names;
 mod space;
 mod tables;
@@ -43,6 +45,7 @@ use explain::{Explanation, Scene};
 
 pub use difference::{At, Difference, Op};
 pub use gate::{Gate, Neighbor};
+pub use learn::{Labelled, LearnError, Learned, Lesson, learn};
 pub use space::ListShape;
 pub use tables::{BUILTIN, Tables, TablesError};
 
@@ -151,7 +154,7 @@ impl Tables {
                 Listed::Pattern(pattern) => scene.pattern(pattern),
             })
             .collect();
-        let unexplained = self.unexplained(suspects, &explanations);
+        let unexplained = self.unexplained(&belief, suspects, &explanations);
         let weighings: Vec<Option<Weighing>> = explanations
             .into_iter()
             .zip(suspects)
@@ -178,14 +181,27 @@ impl Tables {
     }
 
     /// The weight of what the reader believes and no listed plate explains: it speaks for none of them.
-    fn unexplained(&self, suspects: &[Suspect<'_>], explanations: &[Option<Explanation>]) -> f64 {
-        let mut told: BTreeMap<u128, f64> = BTreeMap::new();
+    ///
+    /// Misreads share one belief, that the truth is none of the reader's texts, so together they explain no more
+    /// of it than all differences within reach have.
+    fn unexplained(
+        &self,
+        belief: &Belief,
+        suspects: &[Suspect<'_>],
+        explanations: &[Option<Explanation>],
+    ) -> f64 {
+        let (mut said, mut misread) = (BTreeMap::new(), BTreeMap::new());
         for (suspect, explanation) in suspects.iter().zip(explanations) {
             if let (Listed::Plate(plate), Some(explanation)) = (suspect.listed, explanation) {
-                told.insert(plate.folded().key(), explanation.belief.exp());
+                let texts = if explanation.is_misread() { &mut misread } else { &mut said };
+                texts.insert(plate.folded().key(), explanation.belief.exp());
             }
         }
-        -(1.0 - told.values().sum::<f64>()).max(self.file.pooled.unexplained_floor).ln()
+        let pooled = &self.file.pooled;
+        let within_reach =
+            (pooled.one_op + pooled.two_ops + pooled.three_ops) * (belief.misread - belief.all).exp();
+        let known = said.values().sum::<f64>() + misread.values().sum::<f64>().min(within_reach);
+        -(1.0 - known).max(pooled.unexplained_floor).ln()
     }
 
     fn weighing(

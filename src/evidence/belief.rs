@@ -88,8 +88,17 @@ pub(super) struct Belief {
 impl Belief {
     /// `None` for a read without a plate, which no index finds anything for.
     pub(super) fn new(tables: &Tables, list: &ListShape, read: &PlateRead) -> Option<Self> {
+        Self::with(tables, tables.reader(read.reader.as_deref()), list, read)
+    }
+
+    /// The belief under a calibration that may be another than the read's own.
+    pub(super) fn with(
+        tables: &Tables,
+        calibration: &Reader,
+        list: &ListShape,
+        read: &PlateRead,
+    ) -> Option<Self> {
         let (sources, top) = sources(read)?;
-        let calibration = tables.reader(read.reader.as_deref());
         let syntax = SyntaxRanks::new(tables, read);
         let own = sources[0].folded;
         let own_probability = list.log_probability(own.symbols());
@@ -99,10 +108,10 @@ impl Belief {
             .map(|(rank, source)| match rank {
                 0 => Parts::default(),
                 _ => Parts {
-                    candidate: calibration.candidate + calibration.ratio * calibration.step(source, rank),
+                    candidate: calibration.candidate
+                        + calibration.ratio * calibration.scale.step(source, rank),
                     confusion: calibration.confusion * read_as(tables, source.folded, own),
-                    syntax: tables.file.pooled.syntax
-                        * (list.log_probability(source.folded.symbols()) - own_probability).clamp(-6.0, 6.0)
+                    syntax: commoner(tables, list, source.folded, own_probability)
                         + syntax.rank(source.folded)
                         - syntax.rank(own),
                 },
@@ -110,13 +119,8 @@ impl Belief {
             .collect();
         let neighborhoods: Vec<Neighborhood> =
             sources.iter().map(|s| list.neighborhood(s.folded.symbols(), &tables.confusions)).collect();
-        let misread = {
-            let pooled = &tables.file.pooled;
-            let odd = (neighborhoods[0].plates - neighborhoods[0].ways - own_probability).clamp(-6.0, 6.0);
-            calibration.misread(sources.len() == 1, top)
-                + pooled.odd_shape * odd
-                + pooled.odd_length * list.rarity(own.len())
-        };
+        let misread = calibration.misread(sources.len() == 1, top)
+            + oddness(tables, list, own, neighborhoods[0], own_probability);
         let weights: Vec<f64> = parts.iter().map(|parts| parts.total()).collect();
         let texts = log_sum(weights.iter().copied());
         let all = log_sum(weights.iter().copied().chain([misread]));
@@ -137,6 +141,25 @@ impl Belief {
     }
 }
 
+/// How far a text's shape is commoner than the read's own, in the part that counts.
+pub(super) fn commoner(tables: &Tables, list: &ListShape, text: Plate, own_probability: f64) -> f64 {
+    let commoner = list.log_probability(text.symbols()) - own_probability;
+    tables.file.pooled.syntax * commoner.clamp(-6.0, 6.0)
+}
+
+/// What the read's own shape and length add to the chance that it is a misread.
+pub(super) fn oddness(
+    tables: &Tables,
+    list: &ListShape,
+    own: Plate,
+    around: Neighborhood,
+    own_probability: f64,
+) -> f64 {
+    let pooled = &tables.file.pooled;
+    let odd = (around.plates - around.ways - own_probability).clamp(-6.0, 6.0);
+    pooled.odd_shape * odd + pooled.odd_length * list.rarity(own.len())
+}
+
 fn gap_free(len: usize) -> f64 {
     super::space::gaps(len) - 1.0
 }
@@ -148,14 +171,17 @@ fn doubts(confidences: &[f64], len: usize) -> Vec<f64> {
     confidences.iter().map(|confidence| 1.0 - confidence.clamp(0.01, 0.99)).collect()
 }
 
-impl Reader {
-    fn step(&self, source: &Source, rank: usize) -> f64 {
-        match self.scale {
-            Scale::Confidence => source.ratio,
-            Scale::Rank => -gap_free(rank).ln(),
+impl Scale {
+    /// How far a candidate of this rank, from 1, lies below the best one.
+    pub(super) fn step(self, source: &Source, rank: usize) -> f64 {
+        match self {
+            Self::Confidence => source.ratio,
+            Self::Rank => -gap_free(rank).ln(),
         }
     }
+}
 
+impl Reader {
     /// Log weight of "none of the texts", before the oddness of the read.
     pub(super) fn misread(&self, bare: bool, top: Option<f64>) -> f64 {
         let x = self.centered(top);
@@ -168,15 +194,17 @@ impl Reader {
 
     /// The reader's confidence in log odds, around what is usual for its type.
     fn centered(&self, top: Option<f64>) -> f64 {
-        top.map_or(0.0, |top| {
-            let top = top.clamp(0.001, 0.999);
-            (top / (1.0 - top)).ln() - self.confidence_center
-        })
+        top.map_or(0.0, |top| confidence_odds(top) - self.confidence_center)
     }
 }
 
+/// A confidence in log odds, kept off the ends.
+pub(super) fn confidence_odds(confidence: f64) -> f64 {
+    super::log_odds(confidence.clamp(0.001, 0.999))
+}
+
 /// Log rate at which one text is read as another.
-fn read_as(tables: &Tables, listed: Plate, read: Plate) -> f64 {
+pub(super) fn read_as(tables: &Tables, listed: Plate, read: Plate) -> f64 {
     let alignment = align(&tables.equivalents, listed.symbols(), read.symbols());
     alignment.steps().map(|step| tables.confusions.step(step, listed.len())).sum()
 }

@@ -36,6 +36,11 @@ pub(super) enum How {
 }
 
 impl Explanation {
+    /// Whether the listed text is none that the reader said, nor a swap of one.
+    pub(super) fn is_misread(&self) -> bool {
+        matches!(self.how, How::Misread(_))
+    }
+
     /// The name by which the tables cap a grade; none where the text is the reader's own but for equivalents.
     pub(super) fn cap(&self, equivalents: &Equivalents) -> Option<&'static str> {
         match &self.how {

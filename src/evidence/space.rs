@@ -74,22 +74,24 @@ impl ListShape {
     /// Counts the shapes of a list's plates.
     #[must_use]
     pub fn of(hotlist: &Hotlist, tables: &Tables) -> Self {
-        let patterns: Vec<u32> = hotlist.patterns.iter().map(|(entry, _)| *entry).collect();
-        let mut next = patterns.iter().copied().peekable();
-        let plates = (0u32..).zip(hotlist.plates.iter()).filter_map(move |(entry, plate)| {
-            let is_pattern = next.next_if_eq(&entry).is_some();
-            (!is_pattern).then(|| plate.folded())
-        });
-        Self::count(plates, hotlist.patterns.len(), &tables.file.plate_space)
+        Self::of_all(std::iter::once(hotlist), tables)
     }
 
-    /// Counts the shapes of folded plates.
+    /// Counts the shapes of the plates of several lists as if they were one.
+    #[must_use]
+    pub fn of_all<'h>(hotlists: impl Iterator<Item = &'h Hotlist> + Clone, tables: &Tables) -> Self {
+        let patterns = hotlists.clone().map(|hotlist| hotlist.patterns.len()).sum();
+        Self::count(hotlists.flat_map(whole_plates), patterns, &tables.file.plate_space)
+    }
+
+    /// Counts the shapes of distinct folded plates; a plate that is listed twice is one vehicle.
     pub(super) fn count(plates: impl Iterator<Item = Plate>, patterns: usize, space: &PlateSpace) -> Self {
         let mut counts = vec![0.0; 2 << DENSE];
         let mut lengths = [0.0; Plate::MAX_LEN + 1];
-        let mut keys = Vec::new();
-        for plate in plates {
-            keys.push(plate.key());
+        let mut plates: Vec<Plate> = plates.collect();
+        plates.sort_unstable_by_key(Plate::key);
+        plates.dedup();
+        for plate in &plates {
             lengths[plate.len()] += 1.0;
             // Of a plate with 0 or 1 the shape is not known after folding; the others stand for it.
             let known = plate.len() <= DENSE && !plate.symbols().iter().any(|s| matches!(s, b'0' | b'1'));
@@ -98,10 +100,8 @@ impl ListShape {
             }
         }
         let n: f64 = lengths.iter().sum();
-        keys.sort_unstable();
-        keys.dedup();
         #[expect(clippy::cast_precision_loss, reason = "counts of entries are far below 2^52")]
-        let vehicles = (keys.len() + patterns).max(1) as f64;
+        let vehicles = (plates.len() + patterns).max(1) as f64;
         stand_in(&mut counts, n);
         let pseudo = space.pseudo_count + space.pseudo_share * n;
         let mut shape = Self {
@@ -131,10 +131,7 @@ impl ListShape {
                 Some(_) => 1.0 - self.long.same_kind,
             };
         }
-        let letters = shape.letters();
-        let digits = i32::try_from(shape.len()).unwrap_or(i32::MAX) - letters;
-        let room = 26f64.powi(letters) * 10f64.powi(digits);
-        (count + self.pseudo * generic) / (self.plates + self.pseudo) / room
+        (count + self.pseudo * generic) / (self.plates + self.pseudo) / room(shape)
     }
 
     pub(super) fn density(&self, shape: Shape) -> f64 {
@@ -142,6 +139,14 @@ impl ListShape {
             Some(density) => *density,
             None => self.density_of(shape, 0.0),
         }
+    }
+
+    /// How crowded the shapes of plates are, up to the longest that is told apart.
+    pub(super) fn crowds(&self) -> impl Iterator<Item = Crowd> {
+        (2..self.densities.len()).map(|id| {
+            let density = self.densities[id];
+            Crowd { share: density * room(Shape(narrow(id))), listed: self.vehicles * density }
+        })
     }
 
     /// Log of the number of listed vehicles.
@@ -202,6 +207,31 @@ impl ListShape {
             })
             .sum()
     }
+}
+
+/// The folded plates of the entries that are no patterns.
+fn whole_plates(hotlist: &Hotlist) -> impl Iterator<Item = Plate> {
+    let mut next = hotlist.patterns.iter().map(|(entry, _)| *entry).peekable();
+    (0u32..).zip(hotlist.plates.iter()).filter_map(move |(entry, plate)| {
+        let is_pattern = next.next_if_eq(&entry).is_some();
+        (!is_pattern).then(|| plate.folded())
+    })
+}
+
+/// One shape of plates as a list crowds it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Crowd {
+    /// Share of passing vehicles whose plate has the shape.
+    pub(super) share: f64,
+    /// Listed vehicles that are expected to carry one given plate of the shape.
+    pub(super) listed: f64,
+}
+
+/// The number of plates that a shape has room for.
+fn room(shape: Shape) -> f64 {
+    let letters = shape.letters();
+    let digits = i32::try_from(shape.len()).unwrap_or(i32::MAX) - letters;
+    26f64.powi(letters) * 10f64.powi(digits)
 }
 
 /// What lies one difference away from a text, as logarithms.

@@ -3,7 +3,7 @@
 //! Owns the form of `config/evidence.toml` and the checks that a table must pass: unknown keys, values that would
 //! break the model's promises (a slope that lets more confidence lower a score), names that mean two things.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -56,11 +56,19 @@ impl Tables {
     /// # Errors
     /// See [`TablesError`]; a table is used whole or not at all.
     pub fn parse(text: &str, equivalents: &Equivalents) -> Result<Self, TablesError> {
-        let file: File = toml::from_str(text).map_err(Box::new)?;
-        file.check()?;
+        let file = File::parse(text)?;
         let digest = Sha256::digest(text.as_bytes());
         let version =
             digest.iter().take(4).fold(format!("{}+", file.version), |v, byte| v + &format!("{byte:02x}"));
+        Self::assemble(file, version, equivalents)
+    }
+
+    /// The tables of a file that was checked.
+    pub(super) fn assemble(
+        file: File,
+        version: String,
+        equivalents: &Equivalents,
+    ) -> Result<Self, TablesError> {
         let names = Names::new(&file.alias, &file.near)?;
         let confusions = Confusions::new(&file.confusion, equivalents);
         Ok(Self { version, names, confusions, equivalents: equivalents.clone(), file })
@@ -109,11 +117,18 @@ pub(super) struct File {
     pub(super) syntax: Syntax,
     alias: Aliases,
     near: Near,
-    confusion: ConfusionTable,
+    pub(super) confusion: ConfusionTable,
     pub(super) reader: BTreeMap<String, Reader>,
 }
 
 impl File {
+    /// Reads and checks a table.
+    pub(super) fn parse(text: &str) -> Result<Self, TablesError> {
+        let file: Self = toml::from_str(text).map_err(Box::new)?;
+        file.check()?;
+        Ok(file)
+    }
+
     fn check(&self) -> Result<(), TablesError> {
         if self.schema != SCHEMA {
             return Err(TablesError::Schema { found: self.schema });
@@ -191,9 +206,9 @@ pub(super) struct Pooled {
     pub(super) typist_transposition: f64,
     pub(super) char_confidence_bound: f64,
     pub(super) unexplained_floor: f64,
-    one_op: f64,
-    two_ops: f64,
-    three_ops: f64,
+    pub(super) one_op: f64,
+    pub(super) two_ops: f64,
+    pub(super) three_ops: f64,
 }
 
 impl Pooled {
@@ -305,8 +320,8 @@ pub(super) enum Scale {
 #[serde(deny_unknown_fields)]
 pub(super) struct Reader {
     pub(super) scale: Scale,
-    #[expect(dead_code, reason = "says how much the calibration rests on; for people")]
-    reads: u64,
+    /// How many labelled reads the calibration rests on.
+    pub(super) reads: u64,
     pub(super) confidence_center: f64,
     pub(super) candidate: f64,
     pub(super) ratio: f64,
@@ -315,8 +330,9 @@ pub(super) struct Reader {
     pub(super) misread_slope: f64,
     pub(super) misread_bare: f64,
     pub(super) misread_bare_slope: f64,
-    #[expect(dead_code, reason = "quantiles of how strong right texts are, for the expected false alerts")]
-    strengths: Vec<f64>,
+    /// Twenty quantiles of the log odds of the true plate, as the reader's output tells them, for the expected false
+    /// alerts; -99 where it is out of reach.
+    pub(super) strengths: Vec<f64>,
 }
 
 /// Counts of labelled reads, pooled over reader types, and the prior they are shrunk to.
@@ -324,18 +340,18 @@ pub(super) struct Reader {
 #[serde(deny_unknown_fields)]
 pub(super) struct ConfusionTable {
     pub(super) pseudo_count: f64,
-    rate_equivalent: f64,
-    rate_similar: f64,
+    pub(super) rate_equivalent: f64,
+    pub(super) rate_similar: f64,
     pub(super) rate_other: f64,
     pub(super) rate_dropped: f64,
     pub(super) rate_added: f64,
-    similar: HashSet<String>,
+    pub(super) similar: Vec<String>,
     pub(super) gaps: f64,
     pub(super) edge: EdgeShifts,
-    total: HashMap<char, f64>,
-    substituted: HashMap<char, HashMap<char, f64>>,
-    dropped: HashMap<char, f64>,
-    added: HashMap<char, f64>,
+    pub(super) total: BTreeMap<char, f64>,
+    pub(super) substituted: BTreeMap<char, BTreeMap<char, f64>>,
+    pub(super) dropped: BTreeMap<char, f64>,
+    pub(super) added: BTreeMap<char, f64>,
 }
 
 /// How much likelier a character is lost or added at the ends of a plate than within.
@@ -348,7 +364,7 @@ pub(super) struct EdgeShifts {
     pub(super) added_later: f64,
 }
 
-fn count(counts: &HashMap<char, f64>, symbol: u8) -> f64 {
+fn count(counts: &BTreeMap<char, f64>, symbol: u8) -> f64 {
     counts.get(&char::from(symbol)).copied().unwrap_or_default()
 }
 
@@ -371,8 +387,13 @@ impl ConfusionTable {
 
     pub(super) fn prior_rate(&self, listed: u8, read: u8, equivalents: &Equivalents) -> f64 {
         let (a, b) = (char::from(listed), char::from(read));
-        let similar =
-            || self.similar.contains(&format!("{a}{b}")) || self.similar.contains(&format!("{b}{a}"));
+        let similar = || {
+            self.similar.iter().any(|pair| {
+                let mut pair = pair.chars();
+                let pair = (pair.next(), pair.next());
+                pair == (Some(a), Some(b)) || pair == (Some(b), Some(a))
+            })
+        };
         match () {
             () if equivalents.same(listed, read) => self.rate_equivalent,
             () if similar() => self.rate_similar,
