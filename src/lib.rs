@@ -15,6 +15,7 @@ pub mod kafka;
 pub mod list_files;
 pub mod logging;
 pub mod matcher;
+pub mod metrics;
 pub mod notify;
 pub mod pipeline;
 pub mod plate;
