@@ -21,6 +21,7 @@ pub mod pipeline;
 pub mod plate;
 pub mod policy;
 pub mod read;
+pub mod reload;
 pub mod snapshot;
 pub mod synth;
 pub mod vehicle;
