@@ -16,12 +16,14 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as friendly;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
@@ -37,12 +39,20 @@ documented! {
         /// Address and port. It asks nobody who they are: open it to a network only where that is meant.
         /// Port 0 takes a free one, which the log names.
         pub listen: SocketAddr,
+        /// `/-/healthy` fails, and systemd's watchdog is not fed, when a worker has not come round its loop for so
+        /// long, or has not advanced while reads wait.
+        #[serde(with = "friendly")]
+        pub stalled_after: Duration,
     }
 }
 
 impl Default for AdminSettings {
     fn default() -> Self {
-        Self { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 9464)) }
+        Self {
+            enabled: true,
+            listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
+            stalled_after: Duration::from_secs(60),
+        }
     }
 }
 

@@ -9,22 +9,29 @@ mod de;
 mod env;
 mod example;
 mod file;
+mod live;
 mod problem;
+mod resolve;
 mod said;
 #[cfg(test)]
 mod tests;
 mod tree;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::admin::AdminSettings;
+use crate::kafka::{Delivery, KafkaSettings};
 use crate::logging::LoggingSettings;
+use crate::pipeline::PipelineSettings;
+use crate::reload::Plan;
+use crate::worker::{Mode, WorkerSettings};
 
 pub use example::example;
-pub use file::{ConfigFile, ShutdownSettings};
+pub use file::ConfigFile;
 pub use problem::{ConfigError, Origin, Problem};
 
+use resolve::Problems;
 use said::Said;
 
 /// The process's environment, as [`Config::load`] wants it. What is not Unicode in a value is replaced, so that it
@@ -35,14 +42,28 @@ pub fn environment() -> impl Iterator<Item = (String, String)> {
 }
 
 /// What the program needs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Config {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// How to reach Kafka.
+    pub kafka: KafkaSettings,
+    /// How workers batch and give up.
+    pub worker: WorkerSettings,
+    /// Feeds, and what becomes of their reads.
+    pub pipeline: PipelineSettings,
+    /// Published alerts to remember.
+    pub remembered_alerts: usize,
+    /// The lists, and what holds for all of them.
+    pub plan: Plan,
     /// The admin server.
     pub admin: AdminSettings,
     /// The log.
     pub logging: LoggingSettings,
     /// Time for everything to end after SIGTERM.
     pub shutdown_deadline: Duration,
+    /// The form of the file, with what the environment said.
+    file: ConfigFile,
 }
 
 impl Config {
@@ -52,7 +73,7 @@ impl Config {
     /// If the file cannot be read, is not TOML, has unknown keys or wrong types, or if what it says does not fit
     /// together: then with all problems.
     pub fn load(file: &Path, vars: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        Self::resolve(&Said::load(file, vars)?)
+        Self::resolve(file, &Said::load(file, vars)?)
     }
 
     /// As [`Config::load`], with the file's text given; `file` names it and tells where relative paths start.
@@ -64,21 +85,70 @@ impl Config {
         text: &str,
         vars: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        Self::resolve(&Said::parse(file, text, vars)?)
+        Self::resolve(file, &Said::parse(file, text, vars)?)
     }
 
-    fn resolve(said: &Said) -> Result<Self, ConfigError> {
-        let ConfigFile { admin, logging, shutdown } = said.read()?;
-        let mut problems = Vec::new();
-        if let Err(error) = logging.validate() {
-            problems.push(("logging.level".to_owned(), error.to_string()));
+    fn resolve(path: &Path, said: &Said) -> Result<Self, ConfigError> {
+        let file: ConfigFile = said.read()?;
+        let mut problems = Problems::default();
+        resolve::components(&file, &mut problems);
+        resolve::topics(&file, &mut problems);
+        let pipeline = resolve::pipeline(&file, &mut problems);
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let plan = resolve::plan(&file, folder, &mut problems);
+        if !problems.0.is_empty() {
+            return Err(said.refuse(problems.0));
         }
-        if shutdown.deadline.is_zero() {
-            problems.push(("shutdown.deadline".to_owned(), "must be longer than nothing".to_owned()));
+        Ok(Self {
+            path: path.to_owned(),
+            kafka: resolve::kafka(&file.kafka, folder),
+            worker: file.worker.clone(),
+            pipeline,
+            remembered_alerts: file.alerts.remembered,
+            plan,
+            admin: file.admin.clone(),
+            logging: file.logging.clone(),
+            shutdown_deadline: file.shutdown.deadline,
+            file,
+        })
+    }
+
+    /// The keys that differ in `new` and cannot change while the daemon runs.
+    #[must_use]
+    pub fn fixed_changes(&self, new: &Self) -> Vec<String> {
+        live::fixed_changes(&self.file, &new.file)
+    }
+
+    /// The whole config as TOML, on one line a key, without what may be secret: for the log.
+    #[must_use]
+    pub fn redacted(&self) -> String {
+        live::redacted(&self.file)
+    }
+
+    /// How reads become alerts: as configured, or as a shadow that publishes nothing.
+    #[must_use]
+    pub fn mode(&self, shadow: bool) -> Mode {
+        match self.kafka.delivery {
+            _ if shadow => Mode::Shadow,
+            Delivery::AtLeastOnce => Mode::AtLeastOnce,
+            Delivery::ExactlyOnce => Mode::ExactlyOnce,
         }
-        if !problems.is_empty() {
-            return Err(said.refuse(problems));
-        }
-        Ok(Self { admin, logging, shutdown_deadline: shutdown.deadline })
+    }
+
+    /// Topics of reads, by feed.
+    #[must_use]
+    pub fn read_topics(&self) -> Vec<String> {
+        self.pipeline.feeds.iter().map(|feed| feed.topic.clone()).collect()
+    }
+
+    /// Topics that are written, each once.
+    #[must_use]
+    pub fn output_topics(&self) -> Vec<String> {
+        let lists = self.plan.lists.iter().map(|list| list.settings.alert_topic.to_string());
+        let own = [&self.pipeline.late_topic, &self.pipeline.dead_letter_topic].map(ToString::to_string);
+        let mut topics: Vec<String> = lists.chain(own).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        topics
     }
 }

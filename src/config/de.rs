@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
@@ -66,7 +67,7 @@ impl de::Error for Error {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let choices = expected.iter().map(|choice| format!("{choice:?}")).collect::<Vec<_>>().join(", ");
+        let choices = quoted(expected);
         Self::custom(match nearest(variant, expected) {
             Some(near) => format!("{variant:?} is none of {choices}; did you mean {near:?}?"),
             None => format!("{variant:?} is none of {choices}"),
@@ -76,6 +77,10 @@ impl de::Error for Error {
     fn missing_field(field: &'static str) -> Self {
         Self::custom(format!("the key {field:?} is required"))
     }
+}
+
+fn quoted(choices: &[&str]) -> String {
+    choices.iter().map(|choice| format!("{choice:?}")).collect::<Vec<_>>().join(", ")
 }
 
 impl<'de> de::Deserializer<'de> for Node {
@@ -136,11 +141,22 @@ impl<'de> de::Deserializer<'de> for Node {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        choices: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let choice = <String as de::Deserialize>::deserialize(self)?;
-        visitor.visit_enum(choice.into_deserializer())
+        let node = match self.value {
+            Value::Raw(raw) => read_raw(&raw, &self.origin),
+            _ => self,
+        };
+        match node.value {
+            // A choice that carries something, such as `extra = { only = ["name"] }`.
+            Value::Table(entries) if entries.len() == 1 => {
+                let map = Map { entries: entries.into_iter(), next: None };
+                visitor.visit_enum(MapAccessDeserializer::new(map))
+            }
+            Value::String(choice) => visitor.visit_enum(choice.into_deserializer()),
+            _ => Err(de::Error::custom(format!("must be one of {}", quoted(choices)))),
+        }
     }
 
     forward_to_deserialize_any! {

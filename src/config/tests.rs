@@ -1,193 +1,222 @@
-//! How a config is read, and what is said of one that cannot be.
+//! What a config comes to, and what is said of one that cannot be used.
 
-use std::collections::BTreeMap;
+mod said;
+
 use std::path::Path;
+use std::time::Duration;
 
-use serde::Deserialize;
+use super::*;
+use crate::kafka::Delivery;
+use crate::read::Format;
 
-use super::ConfigError;
-use super::said::Said;
+/// The least that a file must say.
+const LEAST: &str = "\
+kafka.auto_offset_reset = \"latest\"
+[[feeds]]
+topic = \"reads\"
+[[lists]]
+id = \"stolen\"
+path = \"stolen.csv\"
+";
 
-#[derive(Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Root {
-    name: String,
-    workers: u16,
-    shadow: bool,
-    share: f64,
-    window: Option<jiff::SignedDuration>,
-    mode: Mode,
-    brokers: Vec<String>,
-    options: BTreeMap<String, String>,
-    lists: Vec<Listed>,
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(Path::new("/etc/hotplate/hotplate.toml"), text, std::iter::empty())
 }
 
-#[derive(Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Listed {
-    path: String,
-    #[serde(default)]
-    edits: u8,
-}
-
-#[derive(Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Mode {
-    #[default]
-    AtLeastOnce,
-    ExactlyOnce,
-}
-
-fn read(text: &str, vars: &[(&str, &str)]) -> Result<Root, ConfigError> {
-    let vars = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Said::parse(Path::new("hotplate.toml"), text, vars)?.read()
-}
-
-#[test]
-fn environment_overrides_the_file_and_is_typed_by_the_key() {
-    let text = "name = \"file\"\nworkers = 1\n[[lists]]\npath = \"a.csv\"\n";
-    let root = read(
-        text,
-        &[
-            ("HOTPLATE_NAME", "5"),
-            ("HOTPLATE_WORKERS", "4"),
-            ("HOTPLATE_SHADOW", "true"),
-            ("HOTPLATE_SHARE", "0.5"),
-            ("HOTPLATE_WINDOW", "5m"),
-            ("HOTPLATE_MODE", "exactly_once"),
-            ("HOTPLATE_BROKERS", "a:9092, b:9092"),
-            ("HOTPLATE_OPTIONS__fetch.wait.max.ms", "10"),
-            ("HOTPLATE_LISTS__1__PATH", "c.csv"),
-            ("HOTPLATE_LISTS__0__PATH", "b.csv"),
-            ("HOTPLATE_LISTS__1__EDITS", "2"),
-            ("HOTPLATE_REQUIRE_KAFKA", "1"),
-            ("HOME", "/"),
-        ],
-    );
-    let listed = |path: &str, edits| Listed { path: path.to_owned(), edits };
-    let expected = Root {
-        name: "5".to_owned(),
-        workers: 4,
-        shadow: true,
-        share: 0.5,
-        window: Some(jiff::SignedDuration::from_mins(5)),
-        mode: Mode::ExactlyOnce,
-        brokers: vec!["a:9092".to_owned(), "b:9092".to_owned()],
-        options: BTreeMap::from([("fetch.wait.max.ms".to_owned(), "10".to_owned())]),
-        lists: vec![listed("b.csv", 0), listed("c.csv", 2)],
-    };
-    assert_eq!(root, Ok(expected));
-}
-
-#[test]
-fn toml_values_in_the_environment_are_understood() {
-    let root = read(
-        "",
-        &[
-            ("HOTPLATE_BROKERS", "[\"a:1\"]"),
-            ("HOTPLATE_NAME", "\"quoted\""),
-            ("HOTPLATE_LISTS", "[{path = \"x\"}]"),
-            ("HOTPLATE_LISTS__0__EDITS", "1"),
-        ],
-    )
-    .unwrap();
-    assert_eq!((root.brokers, root.name), (vec!["a:1".to_owned()], "quoted".to_owned()));
-    assert_eq!(root.lists, [Listed { path: "x".to_owned(), edits: 1 }]);
-}
-
-#[test]
-fn what_cannot_be_read_is_told_with_its_place_and_key() {
-    let file: [(&str, &str); 11] = [
-        ("nam = \"x\"", "hotplate.toml:1:1: nam: unknown key; did you mean \"name\"?"),
-        (
-            "\n  [[lists]]\n  path = \"a\"\n  [[lists]]\n  pth = \"b\"",
-            "hotplate.toml:5:3: lists[1].pth: unknown key; did you mean \"path\"?",
-        ),
-        ("[[lists]]\nzebra = 1", "hotplate.toml:2:1: lists[0].zebra: unknown key; known here: path, edits"),
-        ("[[lists]]\nedits = 1", "hotplate.toml:1:1: lists[0]: the key \"path\" is required"),
-        ("workers = \"two\"", "hotplate.toml:1:11: workers: invalid type: string \"two\", expected u16"),
-        ("workers = 70000", "hotplate.toml:1:11: workers: invalid value: integer `70000`, expected u16"),
-        ("name = 5", "hotplate.toml:1:8: name: invalid type: integer `5`, expected a string"),
-        (
-            "brokers = \"a:9092\"",
-            "hotplate.toml:1:11: brokers: invalid type: string \"a:9092\", expected a sequence",
-        ),
-        (
-            "mode = \"exactly-once\"",
-            "hotplate.toml:1:8: mode: \"exactly-once\" is none of \"at_least_once\", \"exactly_once\"; \
-             did you mean \"exactly_once\"?",
-        ),
-        ("name = \"x\"\nname = \"y\"", "hotplate.toml:2:1: duplicate key"),
-        ("workers = 99999999999999999999", "hotplate.toml:1:11: workers: integer out of range"),
-    ];
-    for (text, expected) in file {
-        assert_eq!(read(text, &[]).unwrap_err().to_string(), expected, "{text}");
-    }
-}
-
-#[test]
-fn what_cannot_be_read_from_the_environment_names_the_variable() {
-    let environment = [
-        (
-            ("HOTPLATE_WORKER", "1"),
-            "environment variable HOTPLATE_WORKER: worker: unknown key; did you mean \"workers\"?",
-        ),
-        (
-            ("HOTPLATE_WORKERS", "two"),
-            "environment variable HOTPLATE_WORKERS: workers: invalid type: string \"two\", expected u16",
-        ),
-        (
-            ("HOTPLATE_LISTS__3__PATH", "a"),
-            "environment variable HOTPLATE_LISTS__3__PATH: lists: has 1 items, counted from 0",
-        ),
-        (
-            ("HOTPLATE_LISTS__PATH", "a"),
-            "environment variable HOTPLATE_LISTS__PATH: lists: is a list; put an index in place of \"path\"",
-        ),
-        (("HOTPLATE_NAME__FIRST", "a"), "environment variable HOTPLATE_NAME__FIRST: name: is not a section"),
-    ];
-    for (var, expected) in environment {
-        let error = read("name = \"x\"\n[[lists]]\npath = \"a\"", &[var]).unwrap_err();
-        assert_eq!(error.to_string(), expected);
-    }
-}
-
-#[test]
-fn duration_without_a_unit_is_refused_in_words() {
-    let error = read("window = \"30\"", &[]).unwrap_err().to_string();
-    assert!(error.starts_with("hotplate.toml:1:10: window: "), "{error}");
-    assert_eq!(read("window = \"1h 30m\"", &[]).unwrap().window, Some(jiff::SignedDuration::from_mins(90)));
-}
-
-#[test]
-fn problems_found_later_are_told_with_the_place_of_their_key_or_of_what_is_nearest_above_it() {
-    let text = "name = \"x\"\n[[lists]]\npath = \"a\"\n";
-    let vars = [("HOTPLATE_SHARE".to_owned(), "0.1".to_owned())];
-    let said = Said::parse(Path::new("c.toml"), text, vars.into_iter()).unwrap();
-    let problem = |key: &str| (key.to_owned(), "is wrong".to_owned());
-    let keys = ["lists[0].path", "lists[0].policy.edits", "share", "kafka.brokers"];
-    assert_eq!(
-        said.refuse(keys.map(problem).to_vec()).to_string(),
-        "c.toml:3:1: lists[0].path: is wrong\n\
-         c.toml:2:1: lists[0].policy.edits: is wrong\n\
-         environment variable HOTPLATE_SHARE: share: is wrong\n\
-         c.toml: kafka.brokers: is wrong"
-    );
+fn problems(text: &str) -> String {
+    parse(text).unwrap_err().to_string().replace("/etc/hotplate/hotplate.toml:", "")
 }
 
 #[test]
 fn shipped_config_is_the_one_that_the_program_prints() {
     let shipped =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/hotplate.toml")).unwrap();
-    assert_eq!(shipped, super::example(), "run `hotplate config > config/hotplate.toml`");
+    assert_eq!(shipped, example(), "run `hotplate config > config/hotplate.toml`");
 }
 
 #[test]
 fn printed_config_says_the_defaults_and_nothing_else() {
-    let printed: super::ConfigFile =
-        Said::parse(Path::new("hotplate.toml"), &super::example(), std::iter::empty())
-            .unwrap()
-            .read()
-            .unwrap();
-    assert_eq!(printed, super::ConfigFile::default());
+    let printed: ConfigFile =
+        Said::parse(Path::new("hotplate.toml"), &example(), std::iter::empty()).unwrap().read().unwrap();
+    assert_eq!(printed, ConfigFile::example());
+}
+
+#[test]
+fn every_section_and_key_is_in_the_printed_config() {
+    fn check(path: &str, value: &toml::Value, text: &str) {
+        match value {
+            toml::Value::Table(table) => {
+                assert!(path.is_empty() || text.contains(&format!("[{path}]")), "{path}");
+                let below =
+                    |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+                table.iter().for_each(|(key, value)| check(&below(key), value, text));
+            }
+            toml::Value::Array(items) => items.iter().filter(|item| item.is_table()).for_each(|item| {
+                check(path, item, text);
+            }),
+            _ => {}
+        }
+    }
+    let text = example();
+    check("", &toml::Value::try_from(ConfigFile::example()).unwrap(), &text);
+    for commented in
+        ["# instance = \"gate-1\"", "# delimiter = \";\"", "# second_evidence_below = \"probable\""]
+    {
+        assert!(text.contains(&format!("\n{commented}\n")), "{commented}");
+    }
+    assert!(!text.contains("\nmin_pattern_known = 3\nmax"), "what the policy says is not asked twice");
+}
+
+#[test]
+fn least_config_comes_to_the_defaults() {
+    let config = parse(LEAST).unwrap();
+    let list = &config.plan.lists[0];
+    assert_eq!(list.path, Path::new("/etc/hotplate/stolen.csv"));
+    assert_eq!(&*list.settings.alert_topic, "hotplate.alerts");
+    assert_eq!(list.settings.suppression.window, jiff::SignedDuration::from_mins(5));
+    assert_eq!(config.read_topics(), ["reads"]);
+    assert_eq!(config.output_topics(), ["hotplate.alerts", "hotplate.alerts.late", "hotplate.dead-letters"]);
+    assert_eq!(config.pipeline.late_after, jiff::SignedDuration::from_hours(1));
+    assert_eq!(config.shutdown_deadline, Duration::from_secs(30));
+    assert_eq!(config.kafka.delivery, Delivery::AtLeastOnce);
+}
+
+#[test]
+fn what_a_config_says_reaches_the_components() {
+    let config = parse(
+        r#"
+        [kafka]
+        auto_offset_reset = "earliest"
+        instance = "gate-1"
+        delivery = "exactly_once"
+        [kafka.security]
+        protocol = "ssl"
+        ca_file = "ca.pem"
+        [[feeds]]
+        topic = "alpr"
+        format = "openalpr"
+        camera_id = "c1"
+        [[lists]]
+        id = "amber"
+        path = "/lists/amber.csv.gz"
+        alert_topic = "amber-alerts"
+        shared = true
+        load.extra = { only = ["unit"] }
+        policy.min_pattern_known = 4
+        suppression = { window = "90s", scope = "site" }
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.kafka.security.ca_file.as_deref(), Some(Path::new("/etc/hotplate/ca.pem")));
+    let feed = &config.pipeline.feeds[0];
+    assert_eq!((feed.format, feed.camera_id.as_deref()), (Format::Openalpr, Some("c1")));
+    let list = &config.plan.lists[0];
+    assert_eq!(list.path, Path::new("/lists/amber.csv.gz"));
+    assert_eq!(list.load.min_pattern_known, 4);
+    assert_eq!(list.load.extra, crate::hotlist::Extra::Only(vec!["unit".to_owned()]));
+    assert!(list.settings.shared);
+    assert_eq!(config.output_topics()[0], "amber-alerts");
+}
+
+#[test]
+fn nothing_said_is_told_as_all_that_is_missing() {
+    assert_eq!(
+        problems(""),
+        " kafka.auto_offset_reset: must be said: \"earliest\", \"latest\" or \"error\"\n \
+         feeds: at least one feed is needed\n \
+         lists: at least one list is needed"
+    );
+}
+
+#[test]
+fn problems_across_sections_are_told_with_place_and_key() {
+    let table: [(&str, &str); 14] = [
+        (
+            "[logging]\nlevel = \"loud\"",
+            "8:1: logging.level: not a log level: \"loud\"; use error, warn, info, debug or trace, or for example \"info,rdkafka=debug\"",
+        ),
+        (
+            "[shutdown]\ndeadline = \"25s\"",
+            "8:1: shutdown.deadline: must be longer than worker.drain_timeout",
+        ),
+        (
+            "[alerts]\ntopic = \"reads\"",
+            "8:1: alerts.topic: \"reads\" is the topic of feeds[0].topic as well",
+        ),
+        (
+            "[alerts]\nlate_topic = \"hotplate.alerts\"",
+            "8:1: alerts.late_topic: \"hotplate.alerts\" is the topic of alerts.topic as well",
+        ),
+        (
+            "[worker.dead_letters]\ntopic = \"a b\"",
+            "8:1: worker.dead_letters.topic: must be a topic name: 1 to 249 letters, digits, '.', '_' and '-'",
+        ),
+        (
+            "[[feeds]]\ntopic = \"reads\"",
+            "8:1: feeds[1].topic: \"reads\" is the topic of feeds[0].topic as well",
+        ),
+        (
+            "[[feeds]]\ntopic = \"more\"\nreader = \"neutrl\"",
+            "9:1: feeds[1].reader: \"neutrl\" is not in the evidence table, which has ",
+        ),
+        ("[[lists]]\nid = \"stolen\"\npath = \"x\"", "8:1: lists[1].id: is the id of lists[0] as well"),
+        (
+            "[[lists]]\nid = \"a b\"\npath = \"x\"",
+            "8:1: lists[1].id: must be made of 1 to 64 letters, digits, '.', '_' and '-'",
+        ),
+        (
+            "policy.edits = 3",
+            "7:8: lists[0].policy.edits: must be 1 or 2; to allow none leave \"edit\" out of kinds",
+        ),
+        ("policy = { possible = 0.95 }", "7:1: lists[0].policy.probable: must be from possible to confirmed"),
+        (
+            "policy.kinds = []",
+            "7:8: lists[0].policy.kinds: must name at least one kind, or the list never alerts",
+        ),
+        (
+            "[matching]\nequivalents = [\"0O\", \"OD\"]",
+            "8:1: matching.equivalents: 'O' stands in more than one set",
+        ),
+        (
+            "[matching]\nevidence = \"none.toml\"",
+            "8:1: matching.evidence: /etc/hotplate/none.toml cannot be read: No such file or directory",
+        ),
+    ];
+    for (more, expected) in table {
+        let told = problems(&format!("{LEAST}{more}\n"));
+        assert!(told.starts_with(expected), "{more}\n told: {told}\n expected: {expected}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+}
+
+#[test]
+fn keys_that_need_a_restart_are_named_and_live_ones_are_not() {
+    let old = parse(LEAST).unwrap();
+    let live = "policy.edits = 2\n[[lists]]\nid = \"amber\"\npath = \"a\"\n[matching]\nequivalents = []\n[logging]\nlevel = \"debug\"\n";
+    assert_eq!(old.fixed_changes(&parse(&format!("{LEAST}{live}")).unwrap()), [""; 0]);
+    let fixed = LEAST.replace("latest", "earliest").replace("\"reads\"", "\"more\"")
+        + "[kafka]\ngroup = \"other\"\ninstance = \"x\"\n[admin]\nlisten = \"127.0.0.1:1\"\n[logging]\nformat = \"json\"\n";
+    let fixed = fixed
+        .replace("kafka.auto_offset_reset = \"earliest\"\n", "")
+        .replace("[kafka]", "[kafka]\nauto_offset_reset = \"earliest\"");
+    assert_eq!(
+        old.fixed_changes(&parse(&fixed).unwrap()),
+        [
+            "admin.listen",
+            "feeds",
+            "kafka.auto_offset_reset",
+            "kafka.group",
+            "kafka.instance",
+            "logging.format"
+        ]
+    );
+}
+
+#[test]
+fn what_may_be_secret_is_not_shown() {
+    let secret = "[kafka.consumer_options]\n\"enable.ssl.certificate.verification\" = \"true\"\n\"x.secret.y\" = \"hunter2\"\n";
+    let config = parse(&format!("{LEAST}{secret}")).unwrap();
+    let shown = config.redacted();
+    assert!(!shown.contains("hunter2") && shown.contains("\"x.secret.y\" = \"[redacted]\""), "{shown}");
+    assert!(shown.contains("group = \"hotplate\""), "{shown}");
 }
