@@ -8,6 +8,7 @@ mod config;
 mod exit;
 mod generate;
 mod match_reads;
+mod run;
 mod stdout;
 
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Args),
     Check(check::Args),
     Config(config::Args),
     Match(match_reads::Args),
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
 impl Cli {
     fn run(self) -> Result<(), Failure> {
         match self.command {
+            Command::Run(args) => run::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Config(args) => config::run(&args),
             Command::Match(args) => match_reads::run(&args),

@@ -1,11 +1,18 @@
 //! `hotplate check`: whether a config can be run, without running it.
 //!
-//! Reads the config as `run` does and tells every problem. Joins no group and binds no port.
+//! Reads the config as `run` does, loads its lists, makes its Kafka clients and drops them again, and prints what
+//! would be in force. Joins no group and binds no port. Goes on after an error, so that one call tells them all.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
+use super::stdout::with_stdout;
 use super::{Exit, Failure};
 use crate::config::{Config, environment};
+use crate::kafka::{self, KafkaError, Topics};
+use crate::reload::{self, Examined, ListState};
 
 /// Check a config and its lists without joining the group or binding a port.
 #[derive(Debug, clap::Args)]
@@ -13,10 +20,106 @@ pub(super) struct Args {
     /// The config file.
     #[arg(long, short, value_name = "FILE", env = "HOTPLATE_CONFIG")]
     config: PathBuf,
+    /// Also reach the brokers and look for the topics, and say what could not be probed.
+    #[arg(long)]
+    connect: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    Config::load(&args.config, environment()).map_err(|error| Failure::new(Exit::Config, error))?;
+    let config =
+        Config::load(&args.config, environment()).map_err(|error| Failure::new(Exit::Config, error))?;
+    let examined = reload::examine(config.plan.clone(), Timestamp::now());
+    let clients = kafka::check_clients(&config.kafka, config.mode(false));
+    let mut probed = Ok(true);
+    with_stdout(|out| {
+        print_topics(out, &config)?;
+        print_lists(out, &examined)?;
+        print_clients(out, &clients)?;
+        if args.connect && clients.is_ok() {
+            probed = probe(out, &config)?;
+        }
+        Ok(())
+    })?;
+    verdict(args, examined, clients, probed)
+}
+
+/// The first of all errors decides the exit code; all of them were printed or are told here.
+fn verdict(
+    args: &Args,
+    examined: Examined,
+    clients: Result<(), KafkaError>,
+    probed: Result<bool, KafkaError>,
+) -> Result<(), Failure> {
+    let kafka = |error: KafkaError| Failure::with_code(error.exit_code(), error);
+    examined.result.map_err(|error| Failure::new(Exit::Data, error))?;
+    clients.map_err(kafka)?;
+    if !probed.map_err(kafka)? {
+        return Err(Failure::message(
+            Exit::Unavailable,
+            "a daemon could not start on these brokers".to_owned(),
+        ));
+    }
     eprintln!("{}: the config can be used", args.config.display());
     Ok(())
+}
+
+fn print_topics(out: &mut dyn Write, config: &Config) -> io::Result<()> {
+    writeln!(out, "reads from:  {}", config.read_topics().join(", "))?;
+    writeln!(out, "writes to:   {}", config.output_topics().join(", "))
+}
+
+fn print_lists(out: &mut dyn Write, examined: &Examined) -> io::Result<()> {
+    let width = examined.lists.iter().map(|list| list.id.len()).max().unwrap_or(0).max("list".len());
+    writeln!(
+        out,
+        "{:width$}  {:>10}  {:>8}  {:>8}  {:>10}  version",
+        "list", "entries", "patterns", "rejected", "memory"
+    )?;
+    examined.lists.iter().try_for_each(|list| print_list(out, list, width))?;
+    if let Ok(bytes) = examined.result {
+        writeln!(out, "index over all lists: {}", mebibytes(bytes))?;
+    }
+    Ok(())
+}
+
+fn print_list(out: &mut dyn Write, list: &ListState, width: usize) -> io::Result<()> {
+    let ListState { id, entries, patterns, memory_bytes, version, report, failure, path, .. } = list;
+    if let Some(failure) = failure {
+        return writeln!(out, "{id:width$}  error: {failure}");
+    }
+    let rejected = report.as_ref().map_or(0, |report| report.rejected);
+    let memory = mebibytes(*memory_bytes);
+    let version = version.as_deref().unwrap_or_default();
+    writeln!(out, "{id:width$}  {entries:>10}  {patterns:>8}  {rejected:>8}  {memory:>10}  {version}")?;
+    let Some(report) = report else { return Ok(()) };
+    writeln!(out, "{:width$}  {}: {report}", "", path.display())?;
+    for line in &report.rejected_lines {
+        writeln!(out, "{:width$}  {line}", "")?;
+    }
+    let untold = rejected.saturating_sub(report.rejected_lines.len() as u64);
+    if untold > 0 {
+        writeln!(out, "{:width$}  and {untold} more lines", "")?;
+    }
+    Ok(())
+}
+
+fn print_clients(out: &mut dyn Write, clients: &Result<(), KafkaError>) -> io::Result<()> {
+    match clients {
+        Ok(()) => writeln!(out, "Kafka clients: can be made"),
+        Err(error) => writeln!(out, "Kafka clients: error: {error}"),
+    }
+}
+
+/// Prints what the brokers say; whether a daemon could start.
+fn probe(out: &mut dyn Write, config: &Config) -> io::Result<Result<bool, KafkaError>> {
+    let topics = Topics { reads: config.read_topics(), outputs: config.output_topics() };
+    match kafka::probe(&config.kafka, &topics) {
+        Ok(report) => writeln!(out, "{report}").map(|()| Ok(report.ok())),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for reading")]
+fn mebibytes(bytes: usize) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }

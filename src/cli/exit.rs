@@ -19,7 +19,7 @@ pub enum Exit {
     Internal = 70,
     /// Reading or writing a file failed.
     Io = 74,
-    /// The time to drain was over before everything was done.
+    /// Ended before everything was done.
     Deadline = 75,
     /// Another instance of the same name took over.
     Fenced = 77,
@@ -36,33 +36,39 @@ Exit codes:
   69  Kafka, a topic or an address cannot be reached or had
   70  a part of the program failed that should not
   74  reading or writing a file failed
-  75  the shutdown deadline passed: what was not committed will be read again
+  75  ended before everything was done, by the shutdown deadline or a second signal: what was not
+      committed will be read again
   77  another instance of the same name took over
   78  the config cannot be used";
 
 /// A command that failed: what to tell, and the code to end with.
 #[derive(Debug)]
 pub struct Failure {
-    exit: Exit,
+    code: u8,
     error: anyhow::Error,
 }
 
 impl Failure {
     /// A failure with this code.
     pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
-        Self { exit, error: error.into() }
+        Self { code: exit as u8, error: error.into() }
     }
 
     /// A failure with this code, in words.
     #[must_use]
     pub fn message(exit: Exit, message: String) -> Self {
-        Self { exit, error: anyhow::Error::msg(message) }
+        Self { code: exit as u8, error: anyhow::Error::msg(message) }
+    }
+
+    /// A failure whose code the failed part knows itself.
+    pub fn with_code(code: u8, error: impl Into<anyhow::Error>) -> Self {
+        Self { code, error: error.into() }
     }
 
     /// The code to end with.
     #[must_use]
-    pub fn exit(&self) -> Exit {
-        self.exit
+    pub fn code(&self) -> u8 {
+        self.code
     }
 
     /// Tells it on stderr, with its causes, and gives the code to end with.
@@ -70,7 +76,7 @@ impl Failure {
         for line in format!("{:#}", self.error).lines() {
             eprintln!("hotplate: {line}");
         }
-        ExitCode::from(self.exit as u8)
+        ExitCode::from(self.code)
     }
 }
 

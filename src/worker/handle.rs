@@ -76,6 +76,12 @@ impl WorkerHandle {
         self.control.status()
     }
 
+    /// What the worker shares, for who wants to know of it beyond its end.
+    #[must_use]
+    pub fn control(&self) -> Arc<Control> {
+        Arc::clone(&self.control)
+    }
+
     /// Tells the worker to drain and end; returns at once.
     pub fn stop(&self) {
         self.control.stop();

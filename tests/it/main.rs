@@ -6,6 +6,7 @@
 )]
 
 mod command;
+mod daemon;
 mod generate;
 mod kafka_mock;
 mod kafka_real;

@@ -1,0 +1,128 @@
+//! What a worker does with a batch, and what it does when its alerts are published.
+//!
+//! Owns the rule that a batch is matched against one snapshot, taken once, and that an alert counts as published
+//! when the broker has it and no sooner. Keeps no snapshot between batches, so that an idle worker does not hold the
+//! memory of a list that was replaced.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::batch::{OutRecord, Outbox, ReadBatch};
+use crate::metrics::{Judged, WorkerMetrics};
+use crate::pipeline::{self, Pipeline, PipelineSettings};
+use crate::policy::suppression::{Suppression, WorkerId};
+use crate::snapshot::Snapshot;
+use crate::worker::{Mode, Observer, Partition, PartitionLag, Process};
+
+/// One worker's pipeline.
+#[derive(Debug)]
+pub(super) struct Judge {
+    pipeline: Pipeline,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    suppression: Suppression,
+    worker: WorkerId,
+    mode: Mode,
+    judged: Judged,
+}
+
+impl Judge {
+    pub(super) fn new(
+        settings: PipelineSettings,
+        mut snapshots: watch::Receiver<Arc<Snapshot>>,
+        suppression: Suppression,
+        worker: WorkerId,
+        mode: Mode,
+    ) -> Self {
+        snapshots.mark_changed();
+        let repeats = pipeline::Judge { suppression: suppression.clone(), worker };
+        let pipeline = Pipeline::new(settings, Some(repeats));
+        Self { pipeline, snapshots, suppression, worker, mode, judged: Judged::default() }
+    }
+
+    /// The snapshot in force; notes the names of its lists if it is another than last time.
+    fn pin(&mut self) -> Arc<Snapshot> {
+        let current = self.snapshots.borrow_and_update();
+        if current.has_changed() {
+            self.judged.lists = current.lists().iter().map(|list| list.settings.id.clone()).collect();
+        }
+        Arc::clone(&current)
+    }
+}
+
+impl Process for Judge {
+    type Stats = Judged;
+
+    fn process(&mut self, batch: &ReadBatch, outbox: &mut Outbox) -> &Judged {
+        let snapshot = self.pin();
+        self.judged.stats.clone_from(self.pipeline.process(batch, &snapshot, Timestamp::now(), outbox));
+        if self.mode == Mode::Shadow {
+            // Nothing is published, so nobody will say that it was.
+            self.suppression.commit(self.worker);
+        }
+        &self.judged
+    }
+
+    fn committed(&mut self) {
+        self.suppression.commit(self.worker);
+    }
+
+    fn aborted(&mut self) {
+        self.suppression.rollback(self.worker);
+    }
+}
+
+/// What is to be noted of one worker: in the metrics, and in the memory of published alerts.
+#[derive(Debug)]
+pub(super) struct Notes {
+    pub(super) metrics: WorkerMetrics,
+    pub(super) suppression: Suppression,
+    pub(super) worker: WorkerId,
+    pub(super) mode: Mode,
+    /// An alert that cannot be published goes there instead, and is not published.
+    pub(super) dead_letter_topic: Arc<str>,
+}
+
+impl Observer<Judged> for Notes {
+    fn batch(&mut self, judged: &Judged, reads: usize, took: Duration) {
+        self.metrics.batch(judged, reads, took);
+    }
+
+    fn delivered(&mut self, record: &OutRecord, took: Duration) {
+        let Some(alert) = record.alert_id else { return };
+        if record.topic == self.dead_letter_topic {
+            return self.suppression.retract(self.worker, alert);
+        }
+        self.metrics.delivered(record, took);
+        // In a transaction it is not published yet: see `committed`.
+        if self.mode == Mode::AtLeastOnce {
+            self.suppression.settle(self.worker, alert);
+        }
+    }
+
+    fn dead_letter(&mut self, reason: &'static str) {
+        self.metrics.dead_letter(reason);
+    }
+
+    fn failed(&mut self, what: &'static str) {
+        self.metrics.failed(what);
+    }
+
+    fn assigned(&mut self, partitions: &[Partition]) {
+        self.metrics.assigned(partitions);
+    }
+
+    fn lag(&mut self, lags: &[PartitionLag]) {
+        self.metrics.lag(lags);
+    }
+
+    fn paused(&mut self, paused: bool) {
+        self.metrics.paused(paused);
+    }
+
+    fn transaction(&mut self, committed: bool, took: Duration) {
+        self.metrics.transaction(committed, took);
+    }
+}
