@@ -11,8 +11,8 @@ mod canonical;
 mod detail;
 mod head;
 mod identity;
-mod json;
 mod openalpr;
+mod scan;
 mod time;
 
 use std::collections::HashMap;
@@ -147,6 +147,8 @@ pub struct Decoded {
     /// The first fault among an event's results whose good ones are in `reads`; set by [`decode`] for the
     /// payload it was called with last.
     pub partial: Option<DecodeError>,
+    /// Texts with escapes, one at a time.
+    scratch: String,
 }
 
 impl Decoded {
@@ -176,6 +178,9 @@ pub enum DecodeError {
         /// Byte from 0.
         at: usize,
     },
+    /// More levels of nesting than any read has.
+    #[error("nested more than {} levels deep", scan::MAX_DEPTH)]
+    TooDeep,
     /// Starts with the zero byte of a schema registry's wire format.
     #[error("looks like schema-registry Avro or Protobuf (magic byte 0); this feed takes JSON")]
     SchemaRegistry,
@@ -206,6 +211,7 @@ impl DecodeError {
         match self {
             Self::Empty => "empty",
             Self::Syntax { .. } => "syntax",
+            Self::TooDeep => "too_deep",
             Self::SchemaRegistry => "schema_registry",
             Self::Encoding => "encoding",
             Self::TooLarge => "too_large",
@@ -216,9 +222,10 @@ impl DecodeError {
     }
 
     /// All reasons, for metrics that start at zero.
-    pub const REASONS: [&'static str; 8] = [
+    pub const REASONS: [&'static str; 9] = [
         "empty",
         "syntax",
+        "too_deep",
         "schema_registry",
         "encoding",
         "too_large",

@@ -1,83 +1,40 @@
 //! The canonical format's head: hotplate's own JSON, one read a payload.
 
 use jiff::Timestamp;
-use serde::de::{IgnoredAny, MapAccess};
 
-use super::head::{Candidates, Depth, PlateText, Scale, parse, plate, required, walk};
-use super::json::{Field, Key, Lenient, Number, Take, Text};
+use super::head::{Field, PlateText, Scale, candidates, number, plate, scanned, text};
+use super::scan::{Scan, Stop};
 use super::{DecodeError, Decoded, time};
-use crate::plate::{Plate, PlateError};
+
+#[derive(Default)]
+struct Fields {
+    plate: Field<PlateText>,
+    confidence: Field<f64>,
+    captured_at: Field<Timestamp>,
+}
 
 /// Appends the head of the one read.
 pub(super) fn head(text: &str, into: &mut Decoded) -> Result<(), DecodeError> {
     let start = into.candidates.len();
-    let fields = walk(text, into, |into, depth| parse(text, Head { into, start, depth }))?
-        .ok_or(DecodeError::Format { found: "no JSON object" })?;
-    let plate = plate(fields.plate, "plate")?;
-    let captured_at = required(fields.captured_at, "captured_at")?;
+    let fields = scanned(text, |scan| fields(scan, into, start))?;
+    let plate = fields.plate.plate("plate")?;
+    let captured_at = fields.captured_at.required("captured_at")?;
     into.push(0, plate, Scale::Unit.head(fields.confidence), captured_at, start);
     Ok(())
 }
 
-#[derive(Default)]
-struct Fields {
-    plate: Field<Result<Plate, PlateError>>,
-    confidence: Field<f64>,
-    captured_at: Field<Option<Timestamp>>,
-}
-
-struct Head<'s> {
-    into: &'s mut Decoded,
-    start: usize,
-    depth: Depth,
-}
-
-impl<'de> Lenient<'de> for Head<'_> {
-    type Value = Option<Fields>;
-
-    fn wrong(self) -> Option<Fields> {
-        None
-    }
-
-    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<Fields>, A::Error> {
-        let Self { into, start, depth } = self;
-        let mut fields = Fields::default();
-        while let Some(name) = object.next_key_seed(Key(name))? {
-            match name {
-                Name::Plate => fields.plate = object.next_value_seed(Take(PlateText))?,
-                Name::CapturedAt => {
-                    fields.captured_at = object.next_value_seed(Take(Text(time::parse)))?;
-                }
-                Name::Confidence if depth == Depth::All => {
-                    fields.confidence = object.next_value_seed(Take(Number))?;
-                }
-                Name::Candidates if depth == Depth::All => {
-                    let candidates = Candidates { into: &mut into.candidates, start, scale: Scale::Unit };
-                    object.next_value_seed(Take(candidates))?;
-                }
-                Name::Confidence | Name::Candidates | Name::Other => {
-                    object.next_value::<IgnoredAny>()?;
-                }
-            }
+fn fields(scan: &mut Scan<'_>, into: &mut Decoded, start: usize) -> Result<Fields, Stop> {
+    let mut fields = Fields::default();
+    let mut more = scan.open(b'}')?;
+    while more {
+        match scan.key()?.name(&mut into.scratch) {
+            b"plate" => fields.plate = plate(scan, &mut into.scratch)?,
+            b"confidence" => fields.confidence = number(scan)?,
+            b"candidates" => candidates(scan, into, start, Scale::Unit)?,
+            b"captured_at" => fields.captured_at = text(scan, &mut into.scratch, time::parse)?,
+            _ => scan.skip()?,
         }
-        Ok(Some(fields))
+        more = scan.more(b'}')?;
     }
-}
-
-enum Name {
-    Plate,
-    Confidence,
-    Candidates,
-    CapturedAt,
-    Other,
-}
-
-fn name(key: &[u8]) -> Name {
-    match key {
-        b"plate" => Name::Plate,
-        b"confidence" => Name::Confidence,
-        b"candidates" => Name::Candidates,
-        b"captured_at" => Name::CapturedAt,
-        _ => Name::Other,
-    }
+    Ok(fields)
 }

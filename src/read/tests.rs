@@ -108,7 +108,7 @@ fn a_plate_that_was_not_read_is_a_read_without_one() {
 
 #[test]
 fn a_payload_that_is_no_read_is_refused_by_name() {
-    use DecodeError::{Empty, Encoding, Format as Other, Missing, SchemaRegistry, Syntax, Wrong};
+    use DecodeError::{Empty, Encoding, Format as Other, Missing, SchemaRegistry, Syntax, TooDeep, Wrong};
     let deep = "[".repeat(100_000);
     let cases: &[(&[u8], DecodeError)] = &[
         (b"", Empty),
@@ -120,7 +120,7 @@ fn a_payload_that_is_no_read_is_refused_by_name() {
         (b"{\"plate\":\"ABC123\",}", Syntax { at: 18 }),
         (b"{\n \"plate\":\n x}", Syntax { at: 13 }),
         (b"{\"plate\":\"A\x01\"}", Syntax { at: 11 }),
-        (deep.as_bytes(), Syntax { at: 100_000 }),
+        (deep.as_bytes(), TooDeep),
         (b"[]", Other { found: "no JSON object" }),
         (b"3", Other { found: "no JSON object" }),
         (b"null", Other { found: "no JSON object" }),
@@ -172,14 +172,29 @@ fn a_bad_optional_field_never_costs_the_read() {
 }
 
 #[test]
-fn values_nested_deeper_than_any_stack_are_skipped() {
-    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+fn values_may_nest_up_to_the_limit_and_no_deeper() {
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     for key in ["x", "confidence", "candidates"] {
-        let payload = MINIMAL.replacen('{', &format!("{{\"{key}\":{deep},"), 1);
-        assert_eq!(plates(&canonical(&payload).expect(key)), ["ABC123"], "{key}");
+        let payload = |depth| MINIMAL.replacen('{', &format!("{{\"{key}\":{},", nested(depth)), 1);
+        assert_eq!(plates(&canonical(&payload(126)).expect(key)), ["ABC123"], "{key}");
+        agree(Format::Canonical, payload(126).as_bytes());
+        for depth in [127, 200_000] {
+            assert_eq!(canonical(&payload(depth)).map(|_| ()), Err(DecodeError::TooDeep), "{key}");
+        }
     }
-    let plate = MINIMAL.replacen("\"ABC123\"", &deep, 1);
+    let plate = MINIMAL.replacen("\"ABC123\"", &nested(100), 1);
     assert_eq!(canonical(&plate).map(|_| ()), Err(DecodeError::Wrong("plate")));
+}
+
+#[test]
+fn keys_and_texts_with_escapes_are_what_they_stand_for() {
+    let escaped =
+        r#"{"pl\u0061te":"\u0041BC\t123","captured\u005fat":"2026-11-02T06:00:00\u005a","\ud800":1}"#;
+    let read = canonical(escaped).expect("good");
+    assert_eq!((plates(&read), read.reads[0].captured_at), (vec!["ABC123"], instant("2026-11-02T06:00:00Z")));
+    agree(Format::Canonical, escaped.as_bytes());
+    let half = MINIMAL.replacen("ABC123", "ABC\\ud800", 1);
+    assert_eq!(canonical(&half).map(|_| ()), Err(DecodeError::Wrong("plate")));
 }
 
 #[test]
@@ -277,10 +292,8 @@ fn agree(format: Format, payload: &[u8]) {
         let read = detail(&feed, payload, head.nth).expect("decoded");
         assert_eq!(read.captured_at, head.captured_at);
         assert_eq!(Plate::normalize(&read.plate).ok(), head.plate.ok());
-        if let Some(confidence) = head.confidence {
-            let full = read.confidence.expect("as in the head");
-            assert!((full - f64::from(confidence)).abs() < 1e-6, "{full} {confidence}");
-        }
+        let confidence = read.confidence.map(|confidence| (confidence * 1e6).round());
+        assert_eq!(confidence, head.confidence.map(|confidence| (f64::from(confidence) * 1e6).round()));
     }
 }
 

@@ -22,29 +22,32 @@ pub(super) fn from_epoch_ms(ms: f64) -> Option<Timestamp> {
 fn common(text: &[u8]) -> Option<Timestamp> {
     let (head, tail) = text.split_first_chunk::<19>()?;
     let punctuation = [head[4], head[7], head[10], head[13], head[16]];
-    if punctuation != *b"--T::" {
-        return None;
-    }
-    let (century, year) = (two(head, 0)?, two(head, 2)?);
-    let (month, day) = (two(head, 5)?, two(head, 8)?);
-    let (hour, minute, second) = (two(head, 11)?, two(head, 14)?, two(head, 17)?);
-    let year = century * 100 + year;
+    // One verdict over all digits: a branch for each costs more than the sums.
+    let mut wrong = u8::from(punctuation != *b"--T::");
+    let mut two = |at: usize| two(head[at], head[at + 1], &mut wrong);
+    let year = two(0) * 100 + two(2);
+    let (month, day) = (two(5), two(8));
+    let (hour, minute, second) = (two(11), two(14), two(17));
     let in_range = year > 0
         && (1..=12).contains(&month)
         && (1..=days_in_month(year, month)).contains(&day)
         && hour < 24
         && minute < 60
         && second < 60;
+    if wrong != 0 || !in_range {
+        return None;
+    }
     let (nanos, zone) = fraction(tail)?;
     let offset = offset(zone)?;
     let seconds = days_since_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
-    in_range.then(|| Timestamp::new(seconds, nanos).ok())?
+    Timestamp::new(seconds, nanos).ok()
 }
 
-/// Two digits at a position.
-fn two(text: &[u8], at: usize) -> Option<i64> {
-    let (tens, ones) = (text[at].wrapping_sub(b'0'), text[at + 1].wrapping_sub(b'0'));
-    (tens < 10 && ones < 10).then(|| i64::from(tens * 10 + ones))
+/// The number of two digits; others make it wrong.
+fn two(tens: u8, ones: u8, wrong: &mut u8) -> i64 {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    *wrong |= u8::from(tens > 9) | u8::from(ones > 9);
+    i64::from(tens) * 10 + i64::from(ones)
 }
 
 /// The nanoseconds of an optional fraction, and what follows it.
@@ -67,8 +70,9 @@ fn offset(zone: &[u8]) -> Option<i64> {
         [b'-', _, _, b':', _, _] => -1,
         _ => return None,
     };
-    let (hours, minutes) = (two(zone, 1)?, two(zone, 4)?);
-    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+    let mut wrong = 0;
+    let (hours, minutes) = (two(zone[1], zone[2], &mut wrong), two(zone[4], zone[5], &mut wrong));
+    (wrong == 0 && hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
 fn days_in_month(year: i64, month: i64) -> i64 {

@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::ReadCandidate;
 use crate::jurisdiction::Jurisdiction;
 use crate::read::DecodeError;
-use crate::read::head::{MAX_CANDIDATES, Scale, fault};
+use crate::read::head::{MAX_CANDIDATES, Scale, scanned};
+use crate::read::scan::{Scan, Stop};
 
 /// Bytes of JSON that one field may have, known or unknown.
 const MAX_FIELD: usize = 4096;
@@ -31,7 +31,7 @@ const IMAGES: [&str; 6] =
 /// The fields of an object that nobody has taken yet.
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a> {
-    all: BTreeMap<String, &'a RawValue>,
+    all: BTreeMap<String, &'a str>,
     kept: Map<String, Value>,
     problems: Vec<String>,
 }
@@ -39,26 +39,23 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The fields of a payload.
     pub(super) fn parse(text: &'a str) -> Result<Self, DecodeError> {
-        if !text.trim_ascii_start().starts_with('{') {
-            return Err(DecodeError::Format { found: "no JSON object" });
-        }
-        let all = serde_json::from_str(text).map_err(|error| fault(text, &error))?;
+        let all = scanned(text, members)?;
         Ok(Self { all, ..Self::default() })
     }
 
     /// The fields of a value, if it is an object.
-    pub(super) fn of(value: &'a RawValue) -> Option<Self> {
-        Self::parse(value.get()).ok()
+    pub(super) fn of(value: &'a str) -> Option<Self> {
+        Self::parse(value).ok()
     }
 
     /// Takes a value as JSON text; null counts as absent.
-    pub(super) fn raw(&mut self, key: &str) -> Option<&'a RawValue> {
-        self.all.remove(key).filter(|value| value.get() != "null")
+    pub(super) fn raw(&mut self, key: &str) -> Option<&'a str> {
+        self.all.remove(key).filter(|value| *value != "null")
     }
 
     /// Takes a value without a note on what it is not.
     pub(super) fn quiet<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
-        serde_json::from_str(self.raw(key)?.get()).ok()
+        serde_json::from_str(self.raw(key)?).ok()
     }
 
     /// Takes a value; one that `understand` refuses is a problem.
@@ -68,7 +65,7 @@ impl<'a> Fields<'a> {
         expected: &str,
         understand: impl FnOnce(&'a str) -> Option<T>,
     ) -> Option<T> {
-        let value = self.raw(key)?.get();
+        let value = self.raw(key)?;
         let understood = if value.len() > MAX_FIELD { None } else { understand(value) };
         if understood.is_none() {
             self.problem(key, expected);
@@ -126,7 +123,7 @@ impl<'a> Fields<'a> {
     /// Takes a list of candidates.
     pub(super) fn candidates(&mut self, key: &str, scale: Scale) -> Vec<ReadCandidate> {
         let Some(value) = self.raw(key) else { return Vec::new() };
-        let Ok(values) = serde_json::from_str::<Vec<&RawValue>>(value.get()) else {
+        let Some(values) = elements(value) else {
             self.problem(key, "not a list");
             return Vec::new();
         };
@@ -179,8 +176,7 @@ impl<'a> Fields<'a> {
     pub(super) fn finish(mut self) -> (Map<String, Value>, Vec<String>) {
         let mut extra = std::mem::take(&mut self.kept);
         let mut bytes = 0;
-        for (key, value) in std::mem::take(&mut self.all) {
-            let json = value.get();
+        for (key, json) in std::mem::take(&mut self.all) {
             let size = key.len() + json.len();
             if IMAGES.contains(&key.as_str()) {
                 self.problem(&key, "embedded images are left out");
@@ -190,11 +186,40 @@ impl<'a> Fields<'a> {
                 bytes += size;
                 extra.insert(key, value);
             } else {
-                self.problem(&key, "nested too deep or out of range");
+                self.problem(&key, "holds a number or a character that does not exist");
             }
         }
         (extra, self.problems)
     }
+}
+
+/// The members of an object, their values as JSON text; the last of a key that stands twice. A key that is no text
+/// stands as it is written.
+fn members<'a>(scan: &mut Scan<'a>) -> Result<BTreeMap<String, &'a str>, Stop> {
+    let mut all = BTreeMap::new();
+    let mut scratch = String::new();
+    let mut more = scan.open(b'}')?;
+    while more {
+        let key = String::from_utf8_lossy(scan.key()?.name(&mut scratch)).into_owned();
+        all.insert(key, scan.value()?);
+        more = scan.more(b'}')?;
+    }
+    Ok(all)
+}
+
+/// The elements of an array as JSON text, if it is one.
+pub(super) fn elements(json: &str) -> Option<Vec<&str>> {
+    let mut scan = Scan::new(json);
+    if scan.peek() != b'[' {
+        return None;
+    }
+    let mut all = Vec::new();
+    let mut more = scan.open(b']').ok()?;
+    while more {
+        all.push(scan.value().ok()?);
+        more = scan.more(b']').ok()?;
+    }
+    Some(all)
 }
 
 /// A text, or a number as it is written.
@@ -206,7 +231,7 @@ fn label(json: &str) -> Option<String> {
     }
 }
 
-fn candidate(value: &RawValue, scale: Scale) -> Option<ReadCandidate> {
+fn candidate(value: &str, scale: Scale) -> Option<ReadCandidate> {
     let mut fields = Fields::of(value)?;
     let plate = fields.quiet("plate").filter(|plate: &String| plate.len() <= MAX_FIELD)?;
     Some(ReadCandidate { plate, confidence: fields.confidence("confidence", scale) })

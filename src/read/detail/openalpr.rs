@@ -1,9 +1,8 @@
 //! `OpenALPR`'s events in full.
 
 use jiff::Timestamp;
-use serde_json::value::RawValue;
 
-use super::fields::Fields;
+use super::fields::{Fields, elements};
 use super::{Location, PlateRead};
 use crate::read::head::Scale;
 use crate::read::identity::Parts;
@@ -17,7 +16,7 @@ const VERSION: f64 = 2.0;
 pub(super) fn result(mut event: Fields<'_>, payload: &[u8], nth: u16) -> Result<PlateRead, DecodeError> {
     header(&mut event);
     let captured_at = instant(&mut event, "epoch_time")?;
-    let results = event.raw("results").and_then(|all| serde_json::from_str::<Vec<&RawValue>>(all.get()).ok());
+    let results = event.raw("results").and_then(elements);
     let mut fields = results
         .and_then(|all| Fields::of(all.get(usize::from(nth))?))
         .ok_or(DecodeError::Wrong("results"))?;
@@ -99,8 +98,8 @@ fn location(event: &mut Fields<'_>) -> Option<Location> {
     Location::new(lat?, lon?)
 }
 
-fn best_plate(value: &RawValue) -> Option<String> {
-    serde_json::from_str(value.get()).ok().or_else(|| Fields::of(value)?.quiet("plate"))
+fn best_plate(value: &str) -> Option<String> {
+    serde_json::from_str(value).ok().or_else(|| Fields::of(value)?.quiet("plate"))
 }
 
 fn vehicle(group: &mut Fields<'_>) -> Vehicle {
@@ -124,7 +123,7 @@ fn vehicle(group: &mut Fields<'_>) -> Vehicle {
 /// The likeliest of `[{name, confidence}]`.
 fn best_name(vehicle: &mut Fields<'_>, key: &str) -> Option<String> {
     let value = vehicle.raw(key)?;
-    let Ok(names) = serde_json::from_str::<Vec<&RawValue>>(value.get()) else {
+    let Some(names) = elements(value) else {
         vehicle.problem(key, "not a list");
         return None;
     };

@@ -109,7 +109,7 @@ fn a_bad_optional_field_is_a_problem_and_costs_itself_only() {
         ("\"vehicle\":{\"color\":{}}", "vehicle: color: neither a text nor a number"),
         ("\"image_url\":7", "image_url: not a text of reasonable length"),
         ("\"image_url\":\"\\ud800\"", "image_url: not a text of reasonable length"),
-        ("\"odd\":1e999", "odd: nested too deep or out of range"),
+        ("\"odd\":1e999", "odd: holds a number or a character that does not exist"),
         ("\"image_base64\":\"AAAA\"", "image_base64: embedded images are left out"),
     ] {
         let read = with(fields);
@@ -141,8 +141,6 @@ fn what_is_too_large_for_an_alert_does_not_ride_along() {
     let read = with(&many.join(","));
     assert_eq!(read.problems.last().map(String::as_str), Some("further problems are not named"));
     assert!(serde_json::to_vec(&read).expect("serializes").len() < 24 * 1024);
-    let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
-    assert_eq!(with(&format!("\"deep\":{deep}")).problems, ["deep: nested too deep or out of range"]);
 }
 
 #[test]
