@@ -104,7 +104,7 @@ impl Matcher {
 /// The kind by which a found entry may be a hit, if its list allows one.
 fn admit(snapshot: &Snapshot, head: &ReadHead, candidates: &[Candidate], found: Found) -> Option<MatchKind> {
     let list = snapshot.list_of(found.entry);
-    let policy = &snapshot.lists()[usize::from(list)].settings.policy;
+    let policy = snapshot.policy(list);
     let read = head.plate.ok()?;
     if head.confidence.is_some_and(|confidence| confidence < policy.min_confidence) {
         return None;
@@ -166,7 +166,7 @@ fn kind_of(policy: &MatchPolicy, equivalents: &Equivalents, sides: &Sides<'_>) -
                             .is_some_and(|count| count <= usize::from(policy.equivalent_budget))
                 }
                 MatchKind::Candidate => candidates.iter().any(|candidate| candidate.plate.folded() == folded),
-                MatchKind::Edit => long_enough && edits <= policy.edits,
+                MatchKind::Edit => long_enough && edits <= policy.edits(),
                 MatchKind::Pattern => false,
             }
     })

@@ -82,16 +82,20 @@ documented! {
         pub equivalent_budget: u8,
         /// Plates shorter than this are matched exactly (folded) only.
         pub min_fuzzy_length: u8,
-        /// Missing, added or other characters allowed for the kind `edit`: 1 or 2.
-        pub edits: u8,
+        /// Missing, added or other characters allowed for the kind `edit`: 1 or 2. By default 2 on a hand-made list
+        /// of up to 1,000 entries, where everything shall be found, and 1 on a larger one.
+        /// Example: 1
+        pub edits: Option<u8>,
         /// Share of passing vehicles that are on this list: the prior of every score.
         pub listed_share: f64,
         /// Least score of a confirmed hit.
         pub confirmed: f64,
         /// Least score of a probable hit.
         pub probable: f64,
-        /// Least score of a possible hit; what scores less is no hit.
-        pub possible: f64,
+        /// Least score of a possible hit; what scores less is no hit. By default 0.05 on a list of up to 1,000
+        /// entries and 0.2 on a larger one.
+        /// Example: 0.2
+        pub possible: Option<f64>,
         /// Reads less confident than this (0-1, the reader's own scale) do not alert.
         pub min_confidence: f32,
         /// Grades below this need a second piece of evidence (jurisdiction or vehicle agrees).
@@ -106,11 +110,34 @@ documented! {
     }
 }
 
+/// Entries up to which a list is taken for hand-made.
+const HAND_MADE: usize = 1_000;
+
 impl MatchPolicy {
     /// Whether a kind of match may alert.
     #[must_use]
     pub fn allows(&self, kind: MatchKind) -> bool {
         self.kinds.contains(&kind)
+    }
+
+    /// Characters allowed to be missing, added or other.
+    #[must_use]
+    pub fn edits(&self) -> u8 {
+        self.edits.unwrap_or(1)
+    }
+
+    /// Least score of a possible hit.
+    #[must_use]
+    pub fn possible(&self) -> f64 {
+        self.possible.unwrap_or(0.2)
+    }
+
+    /// The policy with what it leaves open decided by the size of its list: on a hand-made list everything shall be
+    /// found, on a national one false alerts count most.
+    #[must_use]
+    pub fn suited_to(&self, entries: usize) -> Self {
+        let (edits, possible) = if entries <= HAND_MADE { (2, 0.05) } else { (1, 0.2) };
+        Self { edits: self.edits.or(Some(edits)), possible: self.possible.or(Some(possible)), ..self.clone() }
     }
 
     /// The grade of a score, `None` if it is no hit.
@@ -119,24 +146,24 @@ impl MatchPolicy {
         match score {
             _ if score >= self.confirmed => Some(Grade::Confirmed),
             _ if score >= self.probable => Some(Grade::Probable),
-            _ if score >= self.possible => Some(Grade::Possible),
+            _ if score >= self.possible() => Some(Grade::Possible),
             _ => None,
         }
     }
 }
 
 impl Default for MatchPolicy {
-    /// Suits a national list of a million entries: few false alerts.
+    /// Suits a national list and a hand-made one: what differs follows from the number of entries.
     fn default() -> Self {
         Self {
             kinds: MatchKind::ALL.to_vec(),
             equivalent_budget: 1,
             min_fuzzy_length: 5,
-            edits: 1,
+            edits: None,
             listed_share: 0.001,
             confirmed: 0.99,
             probable: 0.9,
-            possible: 0.2,
+            possible: None,
             min_confidence: 0.0,
             second_evidence_below: None,
             vehicle_evidence: true,

@@ -88,13 +88,46 @@ pub enum SnapshotError {
     Index(#[from] IndexError),
 }
 
+/// What a list's policy comes to, given the list's size and shapes.
+#[derive(Debug)]
+struct Compiled {
+    policy: MatchPolicy,
+    version: String,
+    shape: ListShape,
+    gate: Gate,
+    /// Patterns that know too little ever to be a hit under the policy; they are not looked for.
+    silent: Vec<EntryId>,
+}
+
+impl Compiled {
+    fn new(list: &List, rules: &Rules) -> Self {
+        let tables = &rules.evidence;
+        let policy = list.settings.policy.suited_to(list.hotlist.len());
+        let shape = ListShape::of(&list.hotlist, tables);
+        let gate = Gate::new(tables, &shape, policy.listed_share, policy.possible());
+        let silent = (list.hotlist.patterns.iter())
+            .filter(|(_, pattern)| !gate.passes_pattern(tables, &shape, pattern))
+            .map(|(entry, _)| EntryId(*entry))
+            .collect();
+        Self { version: list.settings.policy_version(&rules.equivalents), policy, shape, gate, silent }
+    }
+
+    /// The list's keys as the index wants them, reaching as far as the policy does.
+    fn segment(&self, list: &List) -> SegmentKeys {
+        let mut patterns = Arc::clone(&list.hotlist.patterns);
+        if !self.silent.is_empty() {
+            let heard = |entry: u32| self.silent.binary_search(&EntryId(entry)).is_err();
+            patterns = patterns.iter().filter(|(entry, _)| heard(*entry)).cloned().collect();
+        }
+        SegmentKeys { plates: Arc::clone(&list.hotlist.plates), patterns, reach: reach(&self.policy) }
+    }
+}
+
 /// All lists at one moment, with the index over them.
 #[derive(Debug)]
 pub struct Snapshot {
     lists: Vec<List>,
-    policy_versions: Vec<String>,
-    shapes: Vec<ListShape>,
-    gates: Vec<Gate>,
+    compiled: Vec<Compiled>,
     index: Index,
     ask: Ask,
     rules: Rules,
@@ -110,22 +143,12 @@ impl Snapshot {
         if let Some(twice) = lists.iter().find(|list| !names.insert(&list.settings.id)) {
             return Err(SnapshotError::DuplicateList(twice.settings.id.clone()));
         }
-        let segments: Vec<SegmentKeys> = lists.iter().map(segment).collect();
+        let compiled: Vec<Compiled> = lists.iter().map(|list| Compiled::new(list, &rules)).collect();
+        let segments: Vec<SegmentKeys> =
+            compiled.iter().zip(&lists).map(|(compiled, list)| compiled.segment(list)).collect();
         let index = Index::build(&segments, &rules.equivalents)?;
-        let shapes: Vec<ListShape> =
-            lists.iter().map(|list| ListShape::of(&list.hotlist, &rules.evidence)).collect();
-        let gates =
-            lists.iter().zip(&shapes).map(|(list, shape)| gate(list, shape, &rules.evidence)).collect();
-        let policies = || lists.iter().map(|list| &list.settings.policy);
-        Ok(Self {
-            ask: ask(policies()),
-            policy_versions: lists.iter().map(|l| l.settings.policy_version(&rules.equivalents)).collect(),
-            shapes,
-            gates,
-            index,
-            lists,
-            rules,
-        })
+        let ask = ask(compiled.iter().map(|compiled| &compiled.policy));
+        Ok(Self { lists, compiled, index, ask, rules })
     }
 
     /// The lists, in the order of the config.
@@ -134,16 +157,28 @@ impl Snapshot {
         &self.lists
     }
 
+    /// A list's policy, with what it leaves open decided by the list's size.
+    #[must_use]
+    pub fn policy(&self, list: u16) -> &MatchPolicy {
+        &self.compiled[usize::from(list)].policy
+    }
+
+    /// Patterns of a list that know too little ever to be a hit under its policy, ascending: `check` names them.
+    #[must_use]
+    pub fn silent_patterns(&self, list: u16) -> &[EntryId] {
+        &self.compiled[usize::from(list)].silent
+    }
+
     /// The version of what shapes a list's hits.
     #[must_use]
     pub fn policy_version(&self, list: u16) -> &str {
-        &self.policy_versions[usize::from(list)]
+        &self.compiled[usize::from(list)].version
     }
 
     /// How a list's plates are spread over the space of plates.
     #[must_use]
     pub fn shape(&self, list: u16) -> &ListShape {
-        &self.shapes[usize::from(list)]
+        &self.compiled[usize::from(list)].shape
     }
 
     /// The list an entry belongs to. Every list is one segment today.
@@ -177,7 +212,7 @@ impl Snapshot {
     /// The cheap gate of a list.
     #[must_use]
     pub fn gate(&self, list: u16) -> &Gate {
-        &self.gates[usize::from(list)]
+        &self.compiled[usize::from(list)].gate
     }
 
     /// The index over all lists.
@@ -199,20 +234,8 @@ impl Snapshot {
     }
 }
 
-/// A list's keys as the index wants them, reaching as far as the list's policy does.
-fn segment(list: &List) -> SegmentKeys {
-    let policy = &list.settings.policy;
-    let patterns = Arc::clone(&list.hotlist.patterns);
-    SegmentKeys { plates: Arc::clone(&list.hotlist.plates), patterns, reach: reach(policy) }
-}
-
-fn gate(list: &List, shape: &ListShape, tables: &Tables) -> Gate {
-    let policy = &list.settings.policy;
-    Gate::new(tables, shape, policy.listed_share, policy.possible)
-}
-
 fn reach(policy: &MatchPolicy) -> Reach {
-    match policy.edits {
+    match policy.edits() {
         _ if !policy.allows(MatchKind::Edit) => Reach::Whole,
         0 => Reach::Whole,
         1 => Reach::OneEdit,

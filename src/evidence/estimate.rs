@@ -50,7 +50,7 @@ impl Tables {
 
 /// The weight from which on the policy lets a hit out.
 fn least_weight(policy: &MatchPolicy) -> f64 {
-    let score = policy.possible.clamp(0.0, 1.0);
+    let score = policy.possible().clamp(0.0, 1.0);
     if score <= 0.0 {
         return f64::NEG_INFINITY;
     }
@@ -86,9 +86,9 @@ mod tests {
 
     #[test]
     fn no_threshold_is_a_false_alert_on_every_read_of_a_long_list() {
-        let policy = MatchPolicy { possible: 0.0, listed_share: 0.5, ..MatchPolicy::default() };
+        let policy = MatchPolicy { possible: Some(0.0), listed_share: 0.5, ..MatchPolicy::default() };
         assert!(expected(300_000, &policy) > 500_000.0, "{}", expected(300_000, &policy));
-        let never = MatchPolicy { possible: 1.0, ..MatchPolicy::default() };
+        let never = MatchPolicy { possible: Some(1.0), ..MatchPolicy::default() };
         assert_eq!(expected(300_000, &never), 0.0);
     }
 
@@ -98,7 +98,7 @@ mod tests {
     fn estimate_is_the_change_of_measure() {
         let tables = Tables::default();
         let list = list(100_000, &tables);
-        let policy = MatchPolicy { listed_share: 0.5, possible: 0.5, ..MatchPolicy::default() };
+        let policy = MatchPolicy { listed_share: 0.5, possible: Some(0.5), ..MatchPolicy::default() };
         let crowd = list.crowds().max_by(|a, b| a.share.total_cmp(&b.share)).unwrap();
         assert!(crowd.share > 0.9, "{}", crowd.share);
         let mut one = 0.0;
@@ -116,8 +116,11 @@ mod tests {
 
     #[test]
     fn a_higher_threshold_a_smaller_prior_and_a_shorter_list_never_expect_more() {
-        let policy =
-            |listed_share, possible| MatchPolicy { listed_share, possible, ..MatchPolicy::default() };
+        let policy = |listed_share, possible| MatchPolicy {
+            listed_share,
+            possible: Some(possible),
+            ..MatchPolicy::default()
+        };
         let thresholds = [0.05, 0.2, 0.5, 0.9, 0.99].map(|score| expected(100_000, &policy(0.5, score)));
         assert!(thresholds.is_sorted_by(|a, b| a >= b), "{thresholds:?}");
         let priors = [0.5, 0.1, 0.01, 0.001].map(|share| expected(100_000, &policy(share, 0.2)));
@@ -128,7 +131,7 @@ mod tests {
 
     #[test]
     fn bound_needs_no_table() {
-        let policy = MatchPolicy { listed_share: 0.5, possible: 0.9, ..MatchPolicy::default() };
+        let policy = MatchPolicy { listed_share: 0.5, possible: Some(0.9), ..MatchPolicy::default() };
         assert!((Tables::most_false_alerts(&policy) - 1e6 / 9.0).abs() < 1e-6);
     }
 }

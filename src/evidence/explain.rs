@@ -159,29 +159,27 @@ impl Scene<'_> {
             .iter()
             .max_by(|&&a, &&b| self.belief.weight(a).total_cmp(&self.belief.weight(b)).then(b.cmp(&a)))?;
         let belief = super::belief::log_sum(fits.iter().map(|&s| self.belief.weight(s))) - self.belief.all;
-        let own = self.rarity(pattern);
+        let own = pattern_rarity(self.tables, pattern);
         let weight = belief + own - self.list.log_vehicles();
         Some(Explanation { how: How::Pattern(own), source, weight, belief })
     }
+}
 
-    fn rarity(&self, pattern: &Pattern) -> f64 {
-        let weights = &self.tables.file.pattern;
-        let (mut known, mut stars) = (0.0, 0.0);
-        for token in pattern.tokens() {
-            match token {
-                Token::Known(symbol) if symbol.is_ascii_digit() => known += weights.digit,
-                Token::Known(_) => known += weights.letter,
-                Token::Run => stars += weights.star,
-                Token::One => {}
-            }
+/// How rare what a pattern knows is among plates.
+pub(super) fn pattern_rarity(tables: &Tables, pattern: &Pattern) -> f64 {
+    let weights = &tables.file.pattern;
+    let (mut known, mut stars) = (0.0, 0.0);
+    for token in pattern.tokens() {
+        match token {
+            Token::Known(symbol) if symbol.is_ascii_digit() => known += weights.digit,
+            Token::Known(_) => known += weights.letter,
+            Token::Run => stars += weights.star,
+            Token::One => {}
         }
-        let spread = if stars > 0.0 {
-            stars
-        } else {
-            self.tables.file.plate_space.length(pattern.min_len()).max(1e-3).ln()
-        };
-        known.min(weights.most) - spread
     }
+    let spread =
+        if stars > 0.0 { stars } else { tables.file.plate_space.length(pattern.min_len()).max(1e-3).ln() };
+    known.min(weights.most) - spread
 }
 
 /// The number of steps, or gaps between symbols, beyond the first.

@@ -5,10 +5,11 @@
 //! the reader itself said are never gated.
 
 use super::align::align;
+use super::explain::pattern_rarity;
 use super::log_odds;
 use super::space::{CrowdBounds, ListShape, least_ways};
 use super::tables::Tables;
-use crate::plate::Plate;
+use crate::plate::{Pattern, Plate};
 
 /// The gate of one list.
 #[derive(Clone, Debug)]
@@ -48,6 +49,12 @@ impl Gate {
         Self { bounds: CrowdBounds::new(list, tables), least }
     }
 
+    /// Whether a pattern may ever turn out to be a hit, however sure the read is.
+    #[must_use]
+    pub fn passes_pattern(&self, tables: &Tables, list: &ListShape, pattern: &Pattern) -> bool {
+        pattern_rarity(tables, pattern) - list.log_vehicles() + besides(tables) >= self.least
+    }
+
     /// Whether the neighbor may turn out to be a hit.
     #[must_use]
     pub fn passes(&self, tables: &Tables, list: &ListShape, neighbor: &Neighbor<'_>) -> bool {
@@ -60,7 +67,6 @@ impl Gate {
         // What no alignment explains cannot be weighed, unless a typist's swap does: rare enough to look.
         let Some(steps) = alignment.explains() else { return true };
         let pooled = &tables.file.pooled;
-        let vehicle = &tables.file.vehicle;
         let (crowding, odd) = self.bounds.of(list, source.symbols(), read.symbols());
         let misread = neighbor.reader.map_or(0.0, |reader| {
             let reader = tables.reader(Some(reader));
@@ -75,8 +81,12 @@ impl Gate {
         let most = misread + pooled.operations(steps.len()) + rates + crowding
             - more_steps * least_ways(tables.confusions.sums(), source.len())
             + UNEXPLAINED
-            + vehicle.total_max
-            + tables.file.jurisdiction.agree;
+            + besides(tables);
         most >= self.least
     }
+}
+
+/// Most that jurisdiction and vehicle can speak for an entry.
+fn besides(tables: &Tables) -> f64 {
+    tables.file.vehicle.total_max + tables.file.jurisdiction.agree
 }

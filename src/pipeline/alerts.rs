@@ -16,7 +16,7 @@ use crate::batch::{OutRecord, Outbox, ReadBatch, ReadTimes, RecordKind};
 use crate::evidence::{Scales, Suspect, Weighed};
 use crate::hotlist::Entry;
 use crate::matcher::Near;
-use crate::policy::Grade;
+use crate::policy::{Grade, MatchPolicy};
 use crate::read::{AlertId, PlateRead, detail};
 use crate::snapshot::{List, Snapshot};
 
@@ -186,7 +186,7 @@ fn findings<'s>(snapshot: &'s Snapshot, hot: &HotRead, group: &[Near]) -> Vec<Fi
 fn finding<'s>(snapshot: &'s Snapshot, hot: &HotRead, near: &[&Near]) -> Option<Finding<'s>> {
     let index = snapshot.list_of(near[0].entry);
     let list = &snapshot.lists()[usize::from(index)];
-    let policy = &list.settings.policy;
+    let policy = snapshot.policy(index);
     let entries: Vec<(&Near, Entry<'s>)> = near
         .iter()
         .map(|near| (*near, snapshot.entry(near.entry)))
@@ -197,13 +197,13 @@ fn finding<'s>(snapshot: &'s Snapshot, hot: &HotRead, near: &[&Near]) -> Option<
     let scales = Scales {
         listed_share: policy.listed_share,
         vehicle: policy.vehicle_evidence,
-        least: policy.possible,
+        least: policy.possible(),
     };
     let weighed = snapshot.rules().evidence.weigh(snapshot.shape(index), scales, &hot.read, &suspects);
     let mut hits: Vec<Hit<'s>> = entries
         .into_iter()
         .zip(weighed)
-        .filter_map(|((near, entry), weighed)| hit(list, near, entry, weighed?))
+        .filter_map(|((near, entry), weighed)| hit(list, policy, near, entry, weighed?))
         .collect();
     // The entry id settles ties, so that a replay ranks alike.
     hits.sort_by(|a, b| {
@@ -216,8 +216,13 @@ fn finding<'s>(snapshot: &'s Snapshot, hot: &HotRead, near: &[&Near]) -> Option<
 }
 
 /// A weighed entry as a hit, if the list's policy lets it be one.
-fn hit<'s>(list: &'s List, near: &Near, entry: Entry<'s>, weighed: Weighed) -> Option<Hit<'s>> {
-    let policy = &list.settings.policy;
+fn hit<'s>(
+    list: &'s List,
+    policy: &MatchPolicy,
+    near: &Near,
+    entry: Entry<'s>,
+    weighed: Weighed,
+) -> Option<Hit<'s>> {
     let grade: Grade = policy.grade(weighed.score)?.min(weighed.cap);
     if policy.second_evidence_below.is_some_and(|least| grade < least) && !weighed.second_evidence {
         return None;

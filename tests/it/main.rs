@@ -5,6 +5,7 @@
     reason = "the lint's exception for tests does not reach helpers of this crate"
 )]
 
+mod allocations;
 mod command;
 mod daemon;
 mod generate;

@@ -117,7 +117,9 @@ fn lifted(policy: MatchPolicy, least: f64) -> MatchPolicy {
     MatchPolicy {
         confirmed: policy.confirmed.max(least),
         probable: policy.probable.max(least),
-        possible: least,
+        possible: Some(least),
+        equivalent_budget: u8::MAX,
+        min_fuzzy_length: 0,
         min_confidence: 0.0,
         second_evidence_below: None,
         max_hits: usize::MAX,
