@@ -18,6 +18,7 @@ mod consumer;
 mod context;
 mod error;
 mod mock;
+mod native;
 mod probe;
 mod producer;
 mod settings;

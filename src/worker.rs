@@ -18,6 +18,7 @@ mod error;
 mod handle;
 mod offsets;
 mod outgoing;
+mod publish;
 mod run;
 mod settings;
 mod status;

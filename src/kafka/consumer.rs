@@ -6,18 +6,17 @@
 //! partitions paused in between.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use tracing::{info, warn};
 
 use super::context::{Change, ChangeKind, ConsumerEvents, confirm};
-use super::{KafkaError, KafkaSettings, client_config};
+use super::{KafkaError, KafkaSettings, client_config, native};
 use crate::batch::{Origin, ReadBatch};
 use crate::logging::RateLimited;
 use crate::worker::{
@@ -44,6 +43,8 @@ pub struct KafkaSource {
     pending: Option<Change>,
     /// What was stored of the partitions that are assigned.
     stored: HashMap<Partition, i64>,
+    /// What is known to be committed; the client tells from time to time.
+    committed: HashMap<Partition, i64>,
 }
 
 impl KafkaSource {
@@ -67,6 +68,7 @@ impl KafkaSource {
             assigned: Vec::new(),
             pending: None,
             stored: HashMap::new(),
+            committed: HashMap::new(),
         })
     }
 
@@ -179,6 +181,7 @@ impl ReadSource for KafkaSource {
         self.assigned.retain(|partition| !partitions.contains(partition));
         for partition in &partitions {
             self.stored.remove(partition);
+            self.committed.remove(partition);
         }
         if change.kind == ChangeKind::Assign {
             self.assigned.extend(partitions);
@@ -213,7 +216,9 @@ impl ReadSource for KafkaSource {
     /// asynchronous one this client never hears the outcome (its callback is not called since it uses the event
     /// interface). So: commit without waiting, and ask for what is committed, which goes the same way after it.
     fn commit(&mut self, deadline: Instant) -> Result<(), SourceError> {
-        if self.stored.is_empty() {
+        let known =
+            |(partition, next)| self.committed.get(partition).is_some_and(|committed| committed >= next);
+        if self.stored.iter().all(known) {
             return Ok(());
         }
         let mut failure = "no answer in time".to_owned();
@@ -267,6 +272,8 @@ impl ReadSource for KafkaSource {
     fn ends(&mut self) -> Option<Vec<PartitionEnd>> {
         let mut ends = self.consumer().context().ends()?;
         ends.retain(|end| self.assigned.contains(&end.partition));
+        let committed = ends.iter().filter_map(|end| Some((end.partition, end.committed?)));
+        self.committed.extend(committed);
         Some(ends)
     }
 
@@ -291,8 +298,7 @@ impl Drop for KafkaSource {
     }
 }
 
-/// Copies a message into the batch. The client panics over a header whose name is not UTF-8, which is a thing
-/// that any producer can send: such a message is taken without its headers.
+/// Copies a message into the batch.
 fn push(batch: &mut ReadBatch, feed: u16, message: &BorrowedMessage<'_>) {
     let origin = Origin {
         feed,
@@ -300,18 +306,19 @@ fn push(batch: &mut ReadBatch, feed: u16, message: &BorrowedMessage<'_>) {
         offset: message.offset(),
         timestamp_ms: message.timestamp().to_millis(),
     };
-    let payload = message.payload().unwrap_or_default();
-    let key = message.key();
-    if let Some(headers) = message.headers() {
-        let pushed = catch_unwind(AssertUnwindSafe(|| {
-            let headers = headers.iter().map(|header| (header.key, header.value));
-            batch.push(origin, payload, key, headers);
-        }));
-        if pushed.is_ok() {
-            return;
-        }
+    let (payload, key) = (message.payload().unwrap_or_default(), message.key());
+    let headers = native::headers(message);
+    if headers.clone().all(|(name, _)| name.to_str().is_ok()) {
+        batch.push(
+            origin,
+            payload,
+            key,
+            headers.filter_map(|(name, value)| Some((name.to_str().ok()?, value))),
+        );
+    } else {
+        let headers: Vec<_> = headers.map(|(name, value)| (name.to_string_lossy(), value)).collect();
+        batch.push(origin, payload, key, headers.iter().map(|(name, value)| (name.as_ref(), *value)));
     }
-    batch.push(origin, payload, key, std::iter::empty());
 }
 
 /// What an error that arrives in place of a message means for going on.

@@ -1,19 +1,15 @@
 //! An in-process Kafka broker, for the demo and for tests of what a real broker does not do on demand.
 //!
-//! Owns the only `unsafe` code of the program: librdkafka's mock cluster lets a first consumer wait three
-//! seconds for others, and the safe wrapper has no way to say otherwise. Knows its limits: it keeps 5 MiB a
-//! partition and drops the oldest silently, and it answers transactions without keeping any of their promises.
-
-#![expect(unsafe_code, reason = "the delay of the first join can only be set through the C interface")]
+//! Knows its limits: it keeps 5 MiB a partition and drops the oldest silently, and it answers transactions
+//! without keeping any of their promises.
 
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::bindings;
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use super::KafkaError;
+use super::{KafkaError, native};
 
 /// An in-process broker that lives as long as this value.
 pub struct MockBroker {
@@ -30,16 +26,7 @@ impl MockBroker {
         let mut config = ClientConfig::new();
         config.set("test.mock.num.brokers", "1");
         let owner: BaseProducer = config.create().map_err(|error| KafkaError::Client(error.to_string()))?;
-        // SAFETY: the client was made with test.mock.num.brokers, so it has a cluster, which is null otherwise
-        // and is checked. The cluster lives as long as the client, which outlives both calls; the setter takes
-        // the cluster's own lock.
-        unsafe {
-            let cluster = bindings::rd_kafka_handle_mock_cluster(owner.client().native_ptr());
-            if cluster.is_null() {
-                return Err(KafkaError::Client("it has no mock cluster".to_owned()));
-            }
-            bindings::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
-        }
+        native::let_first_member_begin(owner.client())?;
         Ok(Self { owner })
     }
 

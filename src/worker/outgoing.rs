@@ -17,7 +17,15 @@ pub(super) struct Outbound {
     /// Timestamp of the read, for a dead letter.
     pub(super) timestamp_ms: Option<i64>,
     pub(super) form: Form,
+    /// Why an alert goes to the dead letters.
+    pub(super) diverted: Option<&'static str>,
     pub(super) sent_at: Option<Instant>,
+}
+
+impl Outbound {
+    pub(super) fn new(record: OutRecord, token: Token, timestamp_ms: Option<i64>) -> Self {
+        Self { record, token, timestamp_ms, form: Form::Original, diverted: None, sent_at: None }
+    }
 }
 
 /// How far a record has been changed so that the broker takes it.

@@ -1,24 +1,24 @@
 //! The loop: fill a batch, judge it, publish, store what is acknowledged.
 //!
-//! Owns the order of these steps, the pressure from a slow output, rebalances and the orderly end. The steps of
-//! a transaction are in [`super::transaction`].
+//! Owns the order of these steps, the pressure from a slow output, rebalances and the orderly end. How records
+//! go out is in [`super::publish`], the steps of a transaction are in [`super::transaction`].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::outgoing::{Form, Outbound, Outgoing};
+use super::outgoing::{Outbound, Outgoing};
 use super::transaction::Transaction;
 use super::{
-    AlertSink, Control, DeadLetterLimit, DeadLetters, Delivery, DeliveryError, FillLimits, Mode, Observer,
-    OffsetTracker, Partition, PartitionLag, Position, Process, ReadSource, Rebalance, SinkError, WorkerError,
-    WorkerReport, WorkerSettings, WorkerState,
+    AlertSink, Control, DeadLetterLimit, DeadLetters, Delivery, FillLimits, Mode, Observer, OffsetTracker,
+    Partition, PartitionLag, Position, Process, ReadSource, Rebalance, SinkError, WorkerError, WorkerReport,
+    WorkerSettings, WorkerState,
 };
-use crate::batch::{Outbox, ReadBatch, RecordKind};
+use crate::batch::{Outbox, ReadBatch};
 
 /// Longest wait for a read while nothing else is to be done: how late a stop is noticed.
 const IDLE_WAIT: Duration = Duration::from_millis(100);
 /// Longest wait for a read while answers are outstanding.
-const BUSY_WAIT: Duration = Duration::from_millis(10);
+pub(super) const BUSY_WAIT: Duration = Duration::from_millis(10);
 /// How often positions are stored: librdkafka takes a list and locks for it, and commits once a second anyway.
 const STORE_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -41,12 +41,12 @@ pub struct Worker<S, A, P, O> {
     pub(super) report: WorkerReport,
     pub(super) positions: Vec<Position>,
     outbox: Outbox,
-    deliveries: Vec<Delivery>,
-    dead_letters: DeadLetters,
+    pub(super) deliveries: Vec<Delivery>,
+    pub(super) dead_letters: DeadLetters,
     /// Of payloads.
     limit: DeadLetterLimit,
     /// Of alerts that could not be published.
-    undeliverable: DeadLetterLimit,
+    pub(super) undeliverable: DeadLetterLimit,
     stored_at: Instant,
     pressed_since: Option<Instant>,
     paused: bool,
@@ -239,137 +239,9 @@ where
                     continue;
                 }
                 let token = self.tracker.wait_for(partition, span.offset);
-                let (timestamp_ms, form) = (span.timestamp_ms, Form::Original);
-                self.outgoing.push(Outbound { record, token, timestamp_ms, form, sent_at: None });
+                self.outgoing.push(Outbound::new(record, token, span.timestamp_ms));
             }
         }
-    }
-
-    /// Hands records to the client while it has room.
-    pub(super) fn pump(&mut self) -> Result<(), WorkerError> {
-        while !self.transaction.is_doomed() && self.outgoing.in_flight() < self.settings.max_in_flight {
-            let Some(mut outbound) = self.outgoing.next() else { break };
-            for (reason, error) in self.transaction.refusals(&outbound) {
-                outbound.form = outbound.form.max(Form::Resent);
-                self.replace(&mut outbound, reason, &error)?;
-            }
-            let id = self.outgoing.id();
-            outbound.sent_at = Some(Instant::now());
-            match self.sink.send(&outbound.record, id) {
-                Ok(()) => self.outgoing.sent(id, outbound),
-                Err(error) => {
-                    self.outgoing.unsent(id);
-                    if self.not_taken(outbound, error)? {
-                        break;
-                    }
-                }
-            }
-        }
-        self.control.set_in_flight(self.outgoing.in_flight() + self.outgoing.queued());
-        Ok(())
-    }
-
-    /// A record that the client did not take. Returns whether to let it rest a while.
-    fn not_taken(&mut self, mut outbound: Outbound, error: DeliveryError) -> Result<bool, WorkerError> {
-        let full = error == DeliveryError::Full;
-        match error {
-            DeliveryError::Full => self.observer.failed("queue_full"),
-            // Sending the same again would fail the same, so `Resent` is passed over.
-            DeliveryError::TooLarge(text) => {
-                outbound.form = outbound.form.max(Form::Resent);
-                self.replace(&mut outbound, "too_large", &text)?;
-            }
-            DeliveryError::Refused(text) => self.replace(&mut outbound, "refused", &text)?,
-            error if self.mode == Mode::ExactlyOnce => {
-                self.transaction.doom(&outbound, error);
-                return Ok(true);
-            }
-            error => return Err(undelivered(&outbound, error)),
-        }
-        self.outgoing.push_front(outbound);
-        Ok(full)
-    }
-
-    /// Changes a record that the broker does not take into the next form that it may take.
-    fn replace(
-        &mut self,
-        outbound: &mut Outbound,
-        reason: &'static str,
-        error: &str,
-    ) -> Result<(), WorkerError> {
-        if reason == "too_large" {
-            self.observer.failed("too_large");
-            if outbound.form < Form::Resent {
-                outbound.form = Form::Resent;
-                return Ok(());
-            }
-            if outbound.form < Form::Shrunk
-                && let Some(smaller) = self.process.shrink(&outbound.record)
-            {
-                outbound.record = smaller;
-                outbound.form = Form::Shrunk;
-                return Ok(());
-            }
-        }
-        let is_dead_letter = matches!(outbound.record.kind, RecordKind::DeadLetter(_));
-        if outbound.form < Form::DeadLetter && !is_dead_letter {
-            self.observer.dead_letter(reason);
-            self.undeliverable.dead()?;
-            self.dead_letters.instead(outbound, reason, error);
-            outbound.form = Form::DeadLetter;
-            return Ok(());
-        }
-        if outbound.form < Form::Stub {
-            self.dead_letters.stub(outbound, reason, error);
-            outbound.form = Form::Stub;
-            return Ok(());
-        }
-        Err(undelivered(outbound, DeliveryError::Refused(error.to_owned())))
-    }
-
-    /// Collects answers, waiting for the first one at most so long.
-    pub(super) fn collect(&mut self, wait: Duration) -> Result<(), WorkerError> {
-        let mut deliveries = std::mem::take(&mut self.deliveries);
-        let polled = self.sink.poll(wait, &mut deliveries);
-        let mut outcome = polled.map_err(WorkerError::from);
-        for Delivery { id, outcome: delivery } in deliveries.drain(..) {
-            if let Some(outbound) = self.outgoing.answered(id) {
-                let answered = self.answered(outbound, delivery);
-                outcome = outcome.and(answered);
-            }
-        }
-        self.deliveries = deliveries;
-        self.control.set_in_flight(self.outgoing.in_flight() + self.outgoing.queued());
-        outcome
-    }
-
-    fn answered(
-        &mut self,
-        mut outbound: Outbound,
-        outcome: Result<(), DeliveryError>,
-    ) -> Result<(), WorkerError> {
-        let Err(error) = outcome else {
-            self.tracker.acknowledge(outbound.token);
-            self.report.published += 1;
-            if outbound.form < Form::DeadLetter {
-                self.undeliverable.good(1);
-            }
-            let took = outbound.sent_at.map(|sent| sent.elapsed()).unwrap_or_default();
-            self.observer.delivered(&outbound.record, took);
-            return Ok(());
-        };
-        if self.mode == Mode::ExactlyOnce {
-            // Whatever failed in a transaction dooms all of it; see `Transaction::doom`.
-            self.transaction.doom(&outbound, error);
-            return Ok(());
-        }
-        match error {
-            DeliveryError::TooLarge(text) => self.replace(&mut outbound, "too_large", &text)?,
-            DeliveryError::Refused(text) => self.replace(&mut outbound, "refused", &text)?,
-            error => return Err(undelivered(&outbound, error)),
-        }
-        self.outgoing.push_front(outbound);
-        Ok(())
     }
 
     /// Stores or commits what is due.
@@ -453,23 +325,6 @@ where
         }
     }
 
-    /// Waits until every record is published and answered.
-    pub(super) fn flush(&mut self, deadline: Instant) -> Result<(), WorkerError> {
-        let started = Instant::now();
-        loop {
-            self.pump()?;
-            if self.transaction.is_doomed() || self.outgoing.is_empty() {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                let in_flight = self.outgoing.in_flight() + self.outgoing.queued();
-                return Err(WorkerError::Unconfirmed { in_flight, waited: started.elapsed() });
-            }
-            self.control.progress();
-            self.collect(BUSY_WAIT)?;
-        }
-    }
-
     fn observe_lag(&mut self) {
         let Some(ends) = self.source.ends() else { return };
         let lags: Vec<_> = ends
@@ -484,11 +339,6 @@ where
         self.observer.lag(&lags);
         self.control.set_lags(&lags);
     }
-}
-
-fn undelivered(outbound: &Outbound, error: DeliveryError) -> WorkerError {
-    let (partition, offset) = (outbound.token.partition.number, outbound.token.offset);
-    WorkerError::Delivery { topic: outbound.record.topic.to_string(), partition, offset, error }
 }
 
 /// A sink that is too busy to abort is asked again; everything else ends the worker.

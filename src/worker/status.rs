@@ -45,6 +45,8 @@ pub struct WorkerStatus {
     pub since_progress: Duration,
     /// Since a position last advanced.
     pub since_advance: Duration,
+    /// Since lag was last measured.
+    pub since_lag: Duration,
     /// What it reads; `None` before the group has said so, empty when the group has nothing for it.
     pub assigned: Option<Vec<Partition>>,
     /// How far behind it is.
@@ -76,6 +78,8 @@ pub struct Control {
     progress: AtomicU64,
     /// Milliseconds since `born`.
     advance: AtomicU64,
+    /// Milliseconds since `born`.
+    lag: AtomicU64,
     in_flight: AtomicUsize,
     paused: AtomicBool,
     shared: Mutex<Shared>,
@@ -101,6 +105,7 @@ impl Control {
             state: AtomicU8::new(0),
             progress: AtomicU64::new(0),
             advance: AtomicU64::new(0),
+            lag: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             paused: AtomicBool::new(false),
             shared: Mutex::default(),
@@ -127,6 +132,7 @@ impl Control {
             state: STATES[usize::from(self.state.load(Ordering::Acquire))],
             since_progress: self.since(&self.progress),
             since_advance: self.since(&self.advance),
+            since_lag: self.since(&self.lag),
             assigned: shared.assigned.clone(),
             lags: shared.lags.clone(),
             paused: self.paused.load(Ordering::Relaxed),
@@ -167,6 +173,7 @@ impl Control {
     }
 
     pub(super) fn set_lags(&self, lags: &[PartitionLag]) {
+        self.lag.store(self.now(), Ordering::Relaxed);
         let mut shared = self.shared();
         shared.lags.clear();
         shared.lags.extend_from_slice(lags);

@@ -42,6 +42,10 @@ pub(super) struct Transaction {
     doom: Option<String>,
     aborts: u32,
     refusals: Vec<Refusal>,
+    /// Records of it that were acknowledged, which counts for nothing before it is committed.
+    answered: Vec<Outbound>,
+    /// Whether a record was refused that had not been refused before: then the next try will come further.
+    learned: bool,
 }
 
 /// A record that the broker refused, by what is the same when its read is judged again.
@@ -79,8 +83,14 @@ impl Transaction {
             let (partition, offset) = (outbound.token.partition, outbound.token.offset);
             let kind = outbound.record.kind;
             self.refusals.push(Refusal { partition, offset, kind, reason, error: error.clone() });
+            self.learned = true;
         }
         self.doom.get_or_insert(error);
+    }
+
+    /// Notes that a record was acknowledged.
+    pub(super) fn answered(&mut self, outbound: Outbound) {
+        self.answered.push(outbound);
     }
 
     /// How often this record was refused before, and why; each time it has to be tried in another form.
@@ -148,7 +158,7 @@ where
         let doom = match self.transaction.doom.take() {
             Some(doom) => doom,
             None => match self.commit(deadline) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return self.count_answered(),
                 Err(TransactionError::Abort(reason)) => reason,
                 Err(TransactionError::Fatal(error)) => return Err(error.into()),
             },
@@ -169,8 +179,8 @@ where
             self.tracker.mark_stored(&positions);
             self.control.advance();
             self.process.committed();
-            let oldest = |refusal: &Refusal| self.tracker.judged(refusal.partition) <= Some(refusal.offset);
-            self.transaction.refusals.retain(oldest);
+            let ahead = |refusal: &Refusal| self.tracker.judged(refusal.partition) <= Some(refusal.offset);
+            self.transaction.refusals.retain(ahead);
         }
         self.positions = positions;
         committed.map(|_| {
@@ -178,6 +188,14 @@ where
             self.transaction.committed_at = Some(Instant::now());
             self.transaction.aborts = 0;
         })
+    }
+
+    /// What was acknowledged counts from now on.
+    fn count_answered(&mut self) -> Result<(), WorkerError> {
+        let mut answered = std::mem::take(&mut self.transaction.answered);
+        let counted = answered.drain(..).try_for_each(|outbound| self.count(&outbound));
+        self.transaction.answered = answered;
+        counted
     }
 
     fn commit_positions(
@@ -226,7 +244,12 @@ where
         self.transaction.committed_at = None;
         self.process.aborted();
         self.observer.transaction(false, started.elapsed());
+        self.transaction.answered.clear();
         self.go_back(going, deadline)?;
+        if std::mem::take(&mut self.transaction.learned) {
+            // As many aborts as there are records that cannot be published are no sign of trouble.
+            return Ok(());
+        }
         self.transaction.aborts += 1;
         if self.transaction.aborts >= MAX_ABORTS {
             return Err(WorkerError::Aborts { count: self.transaction.aborts, reason });

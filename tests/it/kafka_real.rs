@@ -1,9 +1,10 @@
 //! What is promised about Kafka, against a real one.
 
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use hotplate::kafka::{KafkaError, Topics, require_topics};
-use hotplate::worker::Mode;
+use hotplate::kafka::{KafkaError, Topics, probe, require_topics};
+use hotplate::worker::{Mode, SinkError, SourceError, WorkerError, WorkerHandle};
 use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::Producer;
 
@@ -98,4 +99,221 @@ fn real_kafka_missing_topics_are_named_with_the_command_that_creates_them() {
     assert_eq!(*topics, std::slice::from_ref(&absent));
     let command = format!("kafka-topics.sh --bootstrap-server {brokers} --create --topic {absent}");
     assert!(error.to_string().contains(&command), "{error}");
+}
+
+#[test]
+fn real_kafka_a_probe_tells_what_is_there_and_does_not_join() {
+    let Some(brokers) = real_broker() else { return };
+    let corner = Corner::real(&brokers, "probe", 2);
+    corner.produce(["miss"; 7]);
+    let mut topics = corner.topics();
+    topics.outputs.push(format!("{}.absent", corner.name));
+    let report = probe(&corner.settings, &topics).unwrap();
+    assert!(!report.ok(), "{report}");
+    let text = report.to_string();
+    assert!(text.contains("2 partitions, 7 records"), "{text}");
+    assert!(text.contains(".absent: error: does not exist") && text.contains("--create --topic"), "{text}");
+    assert!(text.contains("does not exist yet") || text.contains("0 members"), "{text}");
+}
+
+/// Whether all partitions are assigned, spread over all workers.
+fn spread(workers: &[&WorkerHandle], partitions: usize) -> bool {
+    let shares: Vec<_> =
+        workers.iter().map(|w| w.status().assigned.map_or(0, |assigned| assigned.len())).collect();
+    shares.iter().sum::<usize>() == partitions && shares.iter().all(|share| *share > 0)
+}
+
+#[test]
+fn real_kafka_workers_come_and_go_and_no_alert_is_lost() {
+    let Some(brokers) = real_broker() else { return };
+    for mode in MODES {
+        let corner = corner(&brokers, "rebalance", mode, 6);
+        let (reads, hits) = reads(6000);
+        let mut parts = reads.chunks(1000);
+        let mut produce = || corner.produce(parts.next().unwrap());
+        produce();
+        let first = corner.start(mode, 0);
+        corner.wait_until("the first assignment", || spread(&[&first], 6));
+        produce();
+        let second = corner.start(mode, 1);
+        produce();
+        corner.wait_until("a share for the second", || spread(&[&first, &second], 6));
+        let third = corner.start(mode, 2);
+        produce();
+        corner.wait_until("a share for the third", || spread(&[&first, &second, &third], 6));
+        produce();
+        stop(second).unwrap();
+        produce();
+        stop(first).unwrap();
+        corner.wait_until("the end", || corner.committed_reads() == 6000);
+        stop(third).unwrap();
+        let mut reader = corner.reader(&corner.alerts(), "read_committed");
+        reader.wait_for(hits.len());
+        reader.wait(Duration::from_millis(300));
+        let mut alerts = reader.payloads();
+        if mode == Mode::AtLeastOnce {
+            alerts.dedup();
+        }
+        assert_eq!(alerts, hits, "{mode:?}");
+    }
+}
+
+#[test]
+fn real_kafka_an_alert_too_large_for_its_topic_becomes_a_dead_letter() {
+    let Some(brokers) = real_broker() else { return };
+    for mode in MODES {
+        let mut corner = corner(&brokers, "too-large", mode, 1);
+        let small = format!("{}.small-alerts", corner.name);
+        corner.create_topic(&small, 1, &[("max.message.bytes", "200000")]);
+        corner.settings.producer.compression = hotplate::kafka::Compression::None;
+        // Of every hundred, one is refused by the topic, another by the client.
+        let (mut sent, mut kept) = (Vec::new(), Vec::new());
+        for n in 0..1000 {
+            match n % 100 {
+                37 => sent.push(format!("hit {n:03} large {}", "x".repeat(300_000))),
+                83 if n < 300 => sent.push(format!("hit {n:03} huge {}", "x".repeat(999_000))),
+                _ => kept.push(format!("hit {n:03}")),
+            }
+            sent.extend(kept.last().filter(|last| last.ends_with(&format!("{n:03}"))).cloned());
+        }
+        corner.produce(&sent);
+        let mut echo = corner.echo();
+        echo.topic = Some(small.clone());
+        echo.suffix = "y".repeat(2000);
+        let worker = corner.start_with(mode, 0, echo);
+        let mut reader = corner.reader(&small, "read_committed");
+        reader.wait_for(kept.len());
+        let mut dead = corner.reader(&corner.dead(), "read_committed");
+        dead.wait_for(sent.len() - kept.len());
+        corner.wait_until("the end", || corner.committed_reads() == 1000);
+        stop(worker).unwrap();
+        let starts: Vec<_> = reader.payloads().iter().map(|p| p[..7].to_owned()).collect();
+        assert_eq!(starts, kept, "{mode:?}");
+        assert_eq!(dead.records.len(), 13, "{mode:?}");
+        for letter in &dead.records {
+            assert_eq!(letter.header("hotplate.reason"), Some("too_large"), "{mode:?}");
+            assert_eq!(letter.header("hotplate.alert_topic"), Some(small.as_str()), "{mode:?}");
+        }
+        let offsets: Vec<_> = dead.records.iter().map(|letter| letter.header("hotplate.offset")).collect();
+        assert!(offsets.contains(&Some("37")) && offsets.contains(&Some("283")), "{mode:?} {offsets:?}");
+    }
+}
+
+#[test]
+fn real_kafka_a_second_instance_of_the_same_name_ends_the_first() {
+    let Some(brokers) = real_broker() else { return };
+    for mode in MODES {
+        let mut corner = corner(&brokers, "fenced", mode, 2);
+        corner.settings.instance = Some("instance".to_owned());
+        corner.produce(["hit 1", "hit 2"]);
+        let first = corner.start(mode, 0);
+        corner.alerts_until(2);
+        let second = corner.start(mode, 0);
+        let keep_producing = Instant::now();
+        while !first.is_finished() {
+            corner.produce(["hit 3"]);
+            assert!(keep_producing.elapsed() < PATIENCE);
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        let error = first.join(PATIENCE).unwrap_err();
+        let fenced = matches!(
+            error,
+            WorkerError::Source(SourceError::Fenced(_)) | WorkerError::Sink(SinkError::Fenced(_))
+        );
+        assert!(fenced, "{mode:?} {error}");
+        assert_eq!(error.exit_code(), 77);
+        stop(second).unwrap();
+    }
+}
+
+#[test]
+fn real_kafka_shadow_mode_takes_no_partition_and_moves_no_offset() {
+    let Some(brokers) = real_broker() else { return };
+    let corner = Corner::real(&brokers, "shadow", 2);
+    let (reads, hits) = reads(200);
+    corner.produce(&reads);
+    let real = corner.start(Mode::AtLeastOnce, 0);
+    corner.alerts_until(hits.len());
+    let echo = corner.echo();
+    let shadow = corner.start_with(Mode::Shadow, 0, echo.clone());
+    corner.wait_until("the shadow", || echo.judged.lock().unwrap().len() == 200);
+    assert_eq!(real.status().assigned.map(|assigned| assigned.len()), Some(2));
+    assert_eq!(stop(shadow).unwrap().published, 0);
+    stop(real).unwrap();
+    assert_eq!(corner.alerts_until(hits.len()), hits);
+}
+
+#[test]
+fn real_kafka_a_quick_restart_of_a_static_member_moves_no_partition() {
+    let Some(brokers) = real_broker() else { return };
+    let mut corner = Corner::real(&brokers, "static", 4);
+    corner.settings.instance = Some("instance".to_owned());
+    let first = corner.start(Mode::AtLeastOnce, 0);
+    let second = corner.start(Mode::AtLeastOnce, 1);
+    corner.wait_until("a share for both", || spread(&[&first, &second], 4));
+    let before = second.status().assigned;
+    stop(first).unwrap();
+    let first = corner.start(Mode::AtLeastOnce, 0);
+    corner.wait_until("the share again", || spread(&[&first, &second], 4));
+    assert_eq!(second.status().assigned, before);
+    stop(first).unwrap();
+    stop(second).unwrap();
+}
+
+/// Not a test of its own: what the kill test starts, in a process of its own.
+#[test]
+fn child_of_the_kill_test() {
+    let Ok(told) = std::env::var("HOTPLATE_TEST_CHILD") else { return };
+    let [brokers, name, mode] = told.split(' ').collect::<Vec<_>>()[..] else { panic!("{told}") };
+    let mut corner = Corner::existing(brokers, name, 3);
+    corner.settings.instance = Some("instance".to_owned());
+    let mode = if mode == "exactly_once" { Mode::ExactlyOnce } else { Mode::AtLeastOnce };
+    let error = corner.start(mode, 0).join(Duration::from_secs(120)).unwrap_err();
+    panic!("{error}");
+}
+
+fn child(corner: &Corner, mode: Mode) -> Child {
+    let mode = if mode == Mode::ExactlyOnce { "exactly_once" } else { "at_least_once" };
+    let told = format!("{} {} {mode}", corner.brokers, corner.name);
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "kafka_real::child_of_the_kill_test"]).env("HOTPLATE_TEST_CHILD", told);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// A few reads at a time while a process is killed again and again; then the ledger.
+#[test]
+fn real_kafka_kill_9_loses_no_alert_and_exactly_once_doubles_none() {
+    let Some(brokers) = real_broker() else { return };
+    for mode in MODES {
+        let corner = corner(&brokers, "kill", mode, 3);
+        let (reads, hits) = reads(20_000);
+        let mut parts = reads.chunks(500);
+        for kill in 0_u64..8 {
+            let mut victim = child(&corner, mode);
+            let seen = corner.committed_reads();
+            for _ in 0..5 {
+                parts.next().into_iter().for_each(|part| corner.produce(part));
+            }
+            // At the start, right after progress, and at moments in between.
+            if kill % 2 == 1 {
+                corner.wait_until("progress", || corner.committed_reads() > seen);
+            }
+            std::thread::park_timeout(Duration::from_millis(kill * 37 % 120));
+            victim.kill().unwrap();
+            victim.wait().unwrap();
+        }
+        let last = corner.start(mode, 0);
+        corner.wait_until("the end", || corner.committed_reads() == 20_000);
+        stop(last).unwrap();
+        let mut reader = corner.reader(&corner.alerts(), "read_committed");
+        reader.wait_for(hits.len());
+        reader.wait(Duration::from_millis(500));
+        let mut alerts = reader.payloads();
+        let published = alerts.len();
+        if mode == Mode::AtLeastOnce {
+            alerts.dedup();
+        }
+        assert_eq!(alerts.len(), hits.len(), "{mode:?}: {published} published");
+        assert_eq!(alerts, hits, "{mode:?}");
+    }
 }

@@ -13,6 +13,7 @@ fn worker(progress: u64, advance: u64, lag: Option<u64>, state: WorkerState) -> 
         state,
         since_progress: Duration::from_secs(progress),
         since_advance: Duration::from_secs(advance),
+        since_lag: Duration::ZERO,
         assigned: Some(vec![partition]),
         lags: vec![PartitionLag { partition, lag, position: None }],
         paused: false,

@@ -4,6 +4,7 @@
 //! `skipped: no broker` without one. Names are unique to a test and a run.
 
 use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -67,8 +68,16 @@ impl Corner {
         corner
     }
 
+    /// One that another process has made.
+    pub(crate) fn existing(brokers: &str, name: &str, partitions: i32) -> Self {
+        Self::named(brokers.to_owned(), name.to_owned(), partitions)
+    }
+
     fn new(brokers: String, test: &str, partitions: i32) -> Self {
-        let name = unique(test);
+        Self::named(brokers, unique(test), partitions)
+    }
+
+    fn named(brokers: String, name: String, partitions: i32) -> Self {
         let settings = KafkaSettings {
             brokers: vec![brokers.clone()],
             group: format!("{name}.group"),
@@ -217,6 +226,41 @@ pub(crate) fn send(
         producer.poll(Duration::from_millis(10));
         unsent = producer.send(record).err();
     }
+}
+
+/// As other clients can: in Rust a header's name is text.
+pub(crate) fn send_with_bytes_as_header_name(
+    producer: &BaseProducer,
+    topic: &str,
+    payload: &CStr,
+    name: &CStr,
+    value: &CStr,
+) {
+    use rdkafka::bindings::{rd_kafka_producev, rd_kafka_vtype_t as vtype};
+    let topic = CString::new(topic).unwrap();
+    #[expect(unsafe_code, reason = "the safe interface takes no such name")]
+    // SAFETY: the arguments are those that the C interface documents for each tag; all pointers live beyond the
+    // call, which copies what they point to (header always, the payload by its flag).
+    let error = unsafe {
+        rd_kafka_producev(
+            producer.client().native_ptr(),
+            vtype::RD_KAFKA_VTYPE_TOPIC,
+            topic.as_ptr(),
+            vtype::RD_KAFKA_VTYPE_PARTITION,
+            0,
+            vtype::RD_KAFKA_VTYPE_MSGFLAGS,
+            rdkafka::bindings::RD_KAFKA_MSG_F_COPY,
+            vtype::RD_KAFKA_VTYPE_VALUE,
+            payload.as_ptr(),
+            payload.count_bytes(),
+            vtype::RD_KAFKA_VTYPE_HEADER,
+            name.as_ptr(),
+            value.as_ptr(),
+            value.count_bytes(),
+            vtype::RD_KAFKA_VTYPE_END,
+        )
+    };
+    assert_eq!(error, rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
 pub(crate) fn header<'a>(name: &'a str, value: &'a [u8]) -> Header<'a, &'a [u8]> {

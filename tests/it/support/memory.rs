@@ -73,7 +73,6 @@ pub(crate) struct State {
     /// Nothing works any more for this worker, as after a kill.
     pub(crate) dead: bool,
     assigned: BTreeMap<Partition, i64>,
-    stored: BTreeMap<Partition, i64>,
     unanswered: VecDeque<(usize, Published, Option<DeliveryError>)>,
 }
 
@@ -144,7 +143,6 @@ impl Broker {
             state.rebalances = VecDeque::from([Rebalance::Assigned(all)]);
             (state.dead, state.closed, state.paused) = (false, false, false);
             state.assigned.clear();
-            state.stored.clear();
             state.unanswered.clear();
             state.open = None;
         });
@@ -246,7 +244,6 @@ impl ReadSource for MemorySource {
                 Some(Rebalance::Revoked { partitions, .. }) => {
                     for partition in partitions {
                         state.assigned.remove(&partition);
-                        state.stored.remove(&partition);
                     }
                 }
             }
@@ -254,12 +251,13 @@ impl ReadSource for MemorySource {
         Ok(())
     }
 
+    /// Commits at once, as if the client's clock struck at every store: the worst moment is the one to test.
     fn store(&mut self, positions: &[Position]) -> Result<usize, SourceError> {
         self.broker.change(|state| {
             let mut refused = 0;
             for position in positions {
                 if state.assigned.contains_key(&position.partition) {
-                    state.stored.insert(position.partition, position.next);
+                    state.committed.insert(position.partition, position.next);
                 } else {
                     refused += 1;
                 }
@@ -269,14 +267,7 @@ impl ReadSource for MemorySource {
     }
 
     fn commit(&mut self, _: Instant) -> Result<(), SourceError> {
-        self.broker.change(|state| {
-            if state.dead {
-                return Err(gone());
-            }
-            let stored = std::mem::take(&mut state.stored);
-            state.committed.extend(stored);
-            Ok(())
-        })
+        if self.broker.state().dead { Err(gone()) } else { Ok(()) }
     }
 
     fn pause(&mut self) -> Result<(), SourceError> {
@@ -449,6 +440,8 @@ pub(crate) struct Echo {
     pub(crate) shrinks: bool,
     /// Topic of alerts, if not `alerts`.
     pub(crate) topic: Option<String>,
+    /// Added to the payload of an alert, which makes it larger than its read.
+    pub(crate) suffix: String,
 }
 
 fn record(span: usize, kind: RecordKind, topic: &str, payload: &[u8]) -> OutRecord {
@@ -465,12 +458,12 @@ fn record(span: usize, kind: RecordKind, topic: &str, payload: &[u8]) -> OutReco
 }
 
 impl Echo {
-    fn judge(topic: &str, batch: &ReadBatch, index: usize, outbox: &mut Outbox) {
+    fn judge(&self, topic: &str, batch: &ReadBatch, index: usize, outbox: &mut Outbox) {
         let alert = RecordKind::Alert { list: 0 };
         let span = &batch.spans()[index];
         let payload = batch.payload(span);
         if payload.starts_with(b"hit") {
-            outbox.records.push(record(index, alert, topic, payload));
+            outbox.records.push(record(index, alert, topic, &[payload, self.suffix.as_bytes()].concat()));
         } else if payload.starts_with(b"twice") {
             outbox.records.push(record(index, alert, topic, &[payload, b"/a"].concat()));
             outbox.records.push(record(index, alert, topic, &[payload, b"/b"].concat()));
@@ -493,7 +486,7 @@ impl Process for Echo {
         let mut judged = self.judged.lock().unwrap();
         for (index, span) in batch.spans().iter().enumerate() {
             judged.push(String::from_utf8_lossy(batch.payload(span)).into_owned());
-            Self::judge(topic, batch, index, outbox);
+            self.judge(topic, batch, index, outbox);
         }
         &()
     }
