@@ -65,13 +65,14 @@ fn list_id(nth: usize, id: &str, problems: &mut Problems) {
 }
 
 fn policy(key: &str, policy: &MatchPolicy, problems: &mut Problems) {
-    let MatchPolicy { possible, probable, confirmed, listed_share, min_confidence, .. } = *policy;
+    let MatchPolicy { probable, confirmed, listed_share, min_confidence, .. } = *policy;
+    let possible = policy.possible();
     let share = |value: f64| (0.0..=1.0).contains(&value);
     let checks = [
         ("kinds", !policy.kinds.is_empty(), "must name at least one kind, or the list never alerts"),
         (
             "edits",
-            (1..=2).contains(&policy.edits),
+            (1..=2).contains(&policy.edits()),
             "must be 1 or 2; to allow none leave \"edit\" out of kinds",
         ),
         ("listed_share", listed_share > 0.0 && listed_share < 1.0, "must be between 0 and 1"),
