@@ -23,6 +23,7 @@ mod probe;
 mod producer;
 mod settings;
 mod statistics;
+mod tail;
 
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ pub use settings::{
     Compression, Delivery, FetchSettings, KafkaSettings, OffsetReset, ProducerSettings, Protocol,
     SaslMechanism, SecuritySettings, SettingsError,
 };
+pub use tail::{AlertTail, TailReport};
 
 /// The topics that a daemon reads and writes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -253,12 +253,18 @@ pub trait Process {
         None
     }
 
-    /// Called before the first read of newly assigned partitions, and may take its time.
+    /// Called before the first reads of newly assigned partitions are judged, with the earliest timestamp of their
+    /// records, in milliseconds since 1970: whatever others know of these partitions is to be fetched now. May
+    /// take its time.
     ///
     /// # Errors
-    /// When their reads cannot be judged; the worker ends.
-    fn assigned(&mut self, partitions: &[Partition]) -> Result<(), ProcessError> {
-        let _ = partitions;
+    /// When the reads cannot be judged; the worker ends.
+    fn first_reads(
+        &mut self,
+        partitions: &[Partition],
+        earliest_ms: Option<i64>,
+    ) -> Result<(), ProcessError> {
+        let _ = (partitions, earliest_ms);
         Ok(())
     }
 

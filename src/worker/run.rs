@@ -50,6 +50,8 @@ pub struct Worker<S, A, P, O> {
     stored_at: Instant,
     pressed_since: Option<Instant>,
     paused: bool,
+    /// Partitions of which no read was judged since they were assigned.
+    fresh: Vec<Partition>,
 }
 
 impl<S, A, P, O> Worker<S, A, P, O>
@@ -93,6 +95,7 @@ where
             stored_at: Instant::now(),
             pressed_since: None,
             paused: false,
+            fresh: Vec::new(),
         }
     }
 
@@ -208,6 +211,9 @@ where
     }
 
     fn judge(&mut self) -> Result<(), WorkerError> {
+        if !self.fresh.is_empty() {
+            self.announce_first_reads()?;
+        }
         let started = Instant::now();
         self.outbox.records.clear();
         let stats = self.process.process(&self.batch, &mut self.outbox);
@@ -226,6 +232,23 @@ where
             self.open_transaction()?;
         }
         self.pump()
+    }
+
+    #[cold]
+    fn announce_first_reads(&mut self) -> Result<(), WorkerError> {
+        let (mut first, mut earliest) = (Vec::new(), None);
+        for span in self.batch.spans().iter().filter(|span| self.fresh.contains(&Partition::of(span))) {
+            let partition = Partition::of(span);
+            if !first.contains(&partition) {
+                first.push(partition);
+            }
+            earliest = earliest.into_iter().chain(span.timestamp_ms).min();
+        }
+        if !first.is_empty() {
+            self.fresh.retain(|partition| !first.contains(partition));
+            self.process.first_reads(&first, earliest)?;
+        }
+        Ok(())
     }
 
     /// Enters a judged batch into the tracker, and its records among the outgoing.
@@ -272,8 +295,9 @@ where
     fn rebalance(&mut self, rebalance: Rebalance) -> Result<(), WorkerError> {
         match rebalance {
             Rebalance::Assigned(partitions) => {
-                self.process.assigned(&partitions)?;
                 partitions.iter().for_each(|partition| self.tracker.assign(*partition));
+                self.fresh.retain(|partition| !partitions.contains(partition));
+                self.fresh.extend(partitions);
                 self.source.confirm()?;
                 if self.paused {
                     self.source.pause()?;
@@ -284,6 +308,7 @@ where
                 self.batch.retain(|span| !partitions.contains(&Partition::of(span)));
                 self.let_go(&partitions, lost)?;
                 partitions.iter().for_each(|partition| self.tracker.revoke(*partition));
+                self.fresh.retain(|partition| !partitions.contains(partition));
                 self.process.revoked(&partitions);
                 self.source.confirm()?;
             }

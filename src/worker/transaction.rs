@@ -42,6 +42,8 @@ pub(super) struct Transaction {
     doom: Option<String>,
     aborts: u32,
     refusals: Vec<Refusal>,
+    /// Whether the last one was committed and its outcome is still to be told.
+    committed: bool,
     /// Records of it that were acknowledged, which counts for nothing before it is committed.
     answered: Vec<Outbound>,
     /// Whether a record was refused that had not been refused before: then the next try will come further.
@@ -158,7 +160,7 @@ where
         let doom = match self.transaction.doom.take() {
             Some(doom) => doom,
             None => match self.commit(deadline) {
-                Ok(()) => return self.count_answered(),
+                Ok(()) => return self.settle_answered(),
                 Err(TransactionError::Abort(reason)) => reason,
                 Err(TransactionError::Fatal(error)) => return Err(error.into()),
             },
@@ -176,9 +178,9 @@ where
             self.commit_positions(&positions, deadline).map(|()| true)
         };
         if committed == Ok(true) {
+            self.transaction.committed = true;
             self.tracker.mark_stored(&positions);
             self.control.advance();
-            self.process.committed();
             let ahead = |refusal: &Refusal| self.tracker.judged(refusal.partition) <= Some(refusal.offset);
             self.transaction.refusals.retain(ahead);
         }
@@ -190,11 +192,15 @@ where
         })
     }
 
-    /// What was acknowledged counts from now on.
-    fn count_answered(&mut self) -> Result<(), WorkerError> {
+    /// What was acknowledged counts from now on. Told one by one first, so that an alert which went to the dead
+    /// letters is not taken to be published with the others.
+    fn settle_answered(&mut self) -> Result<(), WorkerError> {
         let mut answered = std::mem::take(&mut self.transaction.answered);
         let counted = answered.drain(..).try_for_each(|outbound| self.count(&outbound));
         self.transaction.answered = answered;
+        if std::mem::take(&mut self.transaction.committed) {
+            self.process.committed();
+        }
         counted
     }
 

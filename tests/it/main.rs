@@ -11,6 +11,7 @@ mod daemon;
 mod generate;
 mod kafka_mock;
 mod kafka_real;
+mod kafka_tail;
 mod layering;
 mod match_reads;
 mod support;

@@ -198,6 +198,30 @@ fn revoked_partitions_are_drained_committed_and_not_judged_any_more() {
 }
 
 #[test]
+fn the_first_reads_of_a_partition_are_announced_once_an_assignment() {
+    let broker = Broker::new(2);
+    let echo = Echo::default();
+    produce(&broker, 0, ["miss", "miss"]);
+    let worker = broker.start_with(Mode::AtLeastOnce, settings(), echo.clone());
+    broker.wait_for("the first read", |state| state.judged_until() == 2);
+    produce(&broker, 1, ["hit 1"]);
+    broker.wait_for("the alert", |state| state.published.len() == 1);
+    produce(&broker, 0, ["hit 2"]);
+    broker.wait_for("the alert", |state| state.published.len() == 2);
+    broker.change(|state| {
+        let one = vec![partition(1)];
+        state.rebalances.push_back(Rebalance::Revoked { partitions: one.clone(), lost: false });
+        state.rebalances.push_back(Rebalance::Assigned(one));
+    });
+    broker.wait_for("both", |state| state.confirmed == 3);
+    produce(&broker, 1, ["hit 3"]);
+    broker.wait_for("the alert", |state| state.published.len() == 3);
+    stop(worker).unwrap();
+    let first = |number, offset: i64| (vec![partition(number)], Some(1_700_000_000_000 + offset));
+    assert_eq!(*echo.first_reads.lock().unwrap(), [first(0, 0), first(1, 0), first(1, 1)]);
+}
+
+#[test]
 fn nothing_is_committed_for_lost_partitions() {
     let broker = Broker::new(1);
     broker.change(|state| state.hold_answers = true);

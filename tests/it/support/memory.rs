@@ -11,8 +11,8 @@ use hotplate::batch::{Origin, OutRecord, Outbox, ReadBatch, ReadTimes, RecordKin
 use hotplate::read::DecodeError;
 use hotplate::worker::{
     AlertSink, Delivery, DeliveryError, FillLimits, Mode, Observer, Partition, PartitionEnd, Position,
-    Process, ReadSource, Rebalance, SinkError, SourceError, TransactionError, Worker, WorkerError,
-    WorkerHandle, WorkerReport, WorkerSettings,
+    Process, ProcessError, ReadSource, Rebalance, SinkError, SourceError, TransactionError, Worker,
+    WorkerError, WorkerHandle, WorkerReport, WorkerSettings,
 };
 
 /// Longest wait of a test for anything.
@@ -428,6 +428,8 @@ impl AlertSink for MemorySink {
     }
 }
 
+pub(crate) type FirstReads = (Vec<Partition>, Option<i64>);
+
 /// A pipeline of which the payload says what it does: `hit…` is one alert, `twice…` two, `dead…` a dead letter,
 /// anything else a miss.
 #[derive(Clone, Default)]
@@ -436,6 +438,8 @@ pub(crate) struct Echo {
     pub(crate) judged: Arc<Mutex<Vec<String>>>,
     /// What was tentative, committed or aborted, in order.
     pub(crate) notes: Arc<Mutex<Vec<&'static str>>>,
+    /// Partitions whose first reads were announced, with the earliest time.
+    pub(crate) first_reads: Arc<Mutex<Vec<FirstReads>>>,
     /// Whether there is a smaller form of an alert.
     pub(crate) shrinks: bool,
     /// Topic of alerts, if not `alerts`.
@@ -493,6 +497,15 @@ impl Process for Echo {
 
     fn shrink(&mut self, record: &OutRecord) -> Option<OutRecord> {
         self.shrinks.then(|| OutRecord { payload: record.payload[..4].to_vec(), ..record.clone() })
+    }
+
+    fn first_reads(
+        &mut self,
+        partitions: &[Partition],
+        earliest_ms: Option<i64>,
+    ) -> Result<(), ProcessError> {
+        self.first_reads.lock().unwrap().push((partitions.to_vec(), earliest_ms));
+        Ok(())
     }
 
     fn committed(&mut self) {

@@ -1,0 +1,239 @@
+//! The tail of the alert topics: what was published lately, by whoever published it.
+//!
+//! Owns one component that reads those topics on demand, up to where they reach at that moment, so that the
+//! memory of published alerts can be rebuilt before a read is judged: after a start, and whenever partitions come
+//! from another member of the group. Reads in no group and commits nothing.
+//!
+//! Guarantees that every alert which was committed before [`AlertTail::cover`] was called, and written since the
+//! given time, is handed over at least once. An alert of a transaction that is under way just then is waited for
+//! for some seconds; of an instance that died in the middle of one it takes until its transaction times out, and
+//! then the reads are judged without it: in doubt, alert. Alerts may be handed over more than once and in any
+//! order.
+//!
+//! A broker that cannot look up offsets by time gets a bounded tail: the last records of each partition.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError as ClientError;
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
+use tracing::{info, warn};
+
+use super::{KafkaError, KafkaSettings, client_config};
+
+/// Records of a partition to read if the broker cannot look up by time.
+const BOUNDED_TAIL: i64 = 20_000;
+/// How long a transaction that is under way is waited for.
+const OPEN_TRANSACTIONS: Duration = Duration::from_secs(5);
+/// Longest single request.
+const REQUEST: Duration = Duration::from_secs(5);
+
+/// Reads back published alerts; shared by the workers of a process.
+pub struct AlertTail {
+    /// Reads committed; in no group, so its drop has nothing to leave.
+    reader: BaseConsumer,
+    /// Knows how far topics reach, transactions under way included.
+    asking: BaseConsumer,
+    topics: Vec<String>,
+    brokers: String,
+    timeout: Duration,
+    /// Everything since then has been handed over, up to `next`.
+    covered_since_ms: Option<i64>,
+    next: HashMap<(usize, i32), i64>,
+}
+
+/// What was read back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TailReport {
+    /// Alerts handed over.
+    pub alerts: u64,
+    /// Partitions of which only a bounded tail was read, because the broker could not look up by time.
+    pub bounded: usize,
+}
+
+/// Where a partition is read from and to.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    partition: i32,
+    low: i64,
+    start: i64,
+    end: i64,
+    /// The broker says that nothing was written since: true, or it cannot look up by time. The last record tells.
+    doubtful: bool,
+}
+
+impl AlertTail {
+    /// Makes the clients; `topics` are those that alerts are published to.
+    ///
+    /// # Errors
+    /// When the settings cannot be used, or the client refuses them.
+    pub fn new(settings: &KafkaSettings, topics: Vec<String>) -> Result<Self, KafkaError> {
+        let client = |isolation: &str| {
+            let mut config = client_config::asking(settings)?;
+            // A topic's end is told by an answer without records, which a broker holds back this long.
+            config.set("fetch.wait.max.ms", "10");
+            config.set("enable.partition.eof", "true");
+            config.set("enable.auto.commit", "false");
+            config.set("isolation.level", isolation);
+            // The client wants a name to read; without subscribing or committing it joins nothing.
+            config.set("group.id", format!("{}.tail", settings.group));
+            config.create::<BaseConsumer>().map_err(|error| KafkaError::Client(error.to_string()))
+        };
+        Ok(Self {
+            reader: client("read_committed")?,
+            asking: client("read_uncommitted")?,
+            topics,
+            brokers: settings.bootstrap_servers(),
+            timeout: settings.connect_timeout,
+            covered_since_ms: None,
+            next: HashMap::new(),
+        })
+    }
+
+    /// Hands over the alerts written since this time, in milliseconds since 1970, that were not handed over yet.
+    ///
+    /// # Errors
+    /// When a topic cannot be read to its end in time.
+    pub fn cover(&mut self, since_ms: i64, mut alert: impl FnMut(&[u8])) -> Result<TailReport, KafkaError> {
+        let deadline = Instant::now() + self.timeout;
+        let afresh = self.covered_since_ms.is_none_or(|covered| since_ms < covered);
+        if afresh {
+            self.next.clear();
+        }
+        let mut report = TailReport::default();
+        for topic in 0..self.topics.len() {
+            let mut stretches = self.stretches(topic, since_ms, deadline)?;
+            self.wait_for_transactions(topic, &stretches);
+            self.read(topic, &mut stretches, since_ms, deadline, &mut report, &mut alert)?;
+        }
+        self.reader.unassign().map_err(|error| self.failed("", &error))?;
+        if afresh {
+            self.covered_since_ms = Some(since_ms);
+        }
+        info!(alerts = report.alerts, bounded = report.bounded, "alerts read back");
+        Ok(report)
+    }
+
+    /// Where to read: from the offset of the time, or from where the last call ended if that is later.
+    fn stretches(&self, topic: usize, since_ms: i64, deadline: Instant) -> Result<Vec<Stretch>, KafkaError> {
+        let name = self.topics[topic].as_str();
+        let failed = |error: &ClientError| self.failed(name, error);
+        let metadata =
+            self.asking.fetch_metadata(Some(name), left(deadline)).map_err(|error| failed(&error))?;
+        let partitions = metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);
+        let mut times = TopicPartitionList::new();
+        for partition in partitions.map(rdkafka::metadata::MetadataPartition::id) {
+            let at = Offset::Offset(since_ms.max(0));
+            times.add_partition_offset(name, partition, at).map_err(|error| failed(&error))?;
+        }
+        let starts = self.reader.offsets_for_times(times, left(deadline)).map_err(|error| failed(&error))?;
+        let mut stretches = Vec::new();
+        for found in starts.elements() {
+            let partition = found.partition();
+            let ends = self.asking.fetch_watermarks(name, partition, left(deadline));
+            let (low, end) = ends.map_err(|error| failed(&error))?;
+            let known = self.next.get(&(topic, partition)).copied();
+            let (start, doubtful) = match (found.offset(), found.error()) {
+                (Offset::Offset(offset), Ok(())) => (offset.clamp(low, end), false),
+                _ => ((end - 1).max(low), known.is_none()),
+            };
+            let start = known.map_or(start, |known| known.max(start));
+            stretches.push(Stretch { partition, low, start, end, doubtful });
+        }
+        Ok(stretches)
+    }
+
+    /// Until everything that is written now is committed or aborted, or for a while.
+    fn wait_for_transactions(&self, topic: usize, stretches: &[Stretch]) {
+        let name = self.topics[topic].as_str();
+        let until = Instant::now() + OPEN_TRANSACTIONS;
+        for stretch in stretches {
+            loop {
+                let stable = self.reader.fetch_watermarks(name, stretch.partition, REQUEST);
+                if stable.is_ok_and(|(_, stable)| stable >= stretch.end) {
+                    break;
+                }
+                if Instant::now() >= until {
+                    warn!(topic = name, "a transaction is open for long; judging without its alerts");
+                    return;
+                }
+                std::thread::park_timeout(Duration::from_millis(20));
+            }
+        }
+    }
+
+    /// Reads one topic to its ends. One at a time, because the client tells which partition has ended, and not of
+    /// which topic.
+    fn read(
+        &mut self,
+        topic: usize,
+        stretches: &mut [Stretch],
+        since_ms: i64,
+        deadline: Instant,
+        report: &mut TailReport,
+        alert: &mut impl FnMut(&[u8]),
+    ) -> Result<(), KafkaError> {
+        let name = self.topics[topic].clone();
+        // Nothing to read is the usual case of a partition without recent alerts.
+        let mut open: Vec<i32> = stretches.iter().filter(|s| s.start < s.end).map(|s| s.partition).collect();
+        self.assign(&name, stretches, &open)?;
+        while !open.is_empty() {
+            if Instant::now() >= deadline {
+                return Err(self.failed_text(&name, "its end was not reached in time".to_owned()));
+            }
+            let message = match self.reader.poll(Duration::from_millis(50)) {
+                None => continue,
+                Some(Err(ClientError::PartitionEOF(ended))) => {
+                    open.retain(|partition| *partition != ended);
+                    continue;
+                }
+                // The client goes on by itself, or the deadline passes.
+                Some(Err(_)) => continue,
+                Some(Ok(message)) => message,
+            };
+            let (partition, offset) = (message.partition(), message.offset());
+            let written = message.timestamp().to_millis();
+            let Some(stretch) = stretches.iter_mut().find(|stretch| stretch.partition == partition) else {
+                continue;
+            };
+            if std::mem::take(&mut stretch.doubtful) && written.is_none_or(|written| written >= since_ms) {
+                stretch.start = (stretch.end - BOUNDED_TAIL).max(stretch.low);
+                report.bounded += 1;
+                drop(message);
+                self.assign(&name, stretches, &open)?;
+                continue;
+            }
+            stretch.start = offset + 1;
+            report.alerts += 1;
+            self.next.insert((topic, partition), offset + 1);
+            alert(message.payload().unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// Lets the reader read the open partitions from where they start, and nothing else.
+    fn assign(&self, name: &str, stretches: &[Stretch], open: &[i32]) -> Result<(), KafkaError> {
+        let mut list = TopicPartitionList::new();
+        for stretch in stretches.iter().filter(|stretch| open.contains(&stretch.partition)) {
+            let start = Offset::Offset(stretch.start);
+            let added = list.add_partition_offset(name, stretch.partition, start);
+            added.map_err(|error| self.failed(name, &error))?;
+        }
+        self.reader.assign(&list).map_err(|error| self.failed(name, &error))
+    }
+
+    fn failed(&self, topic: &str, error: &ClientError) -> KafkaError {
+        self.failed_text(topic, error.to_string())
+    }
+
+    fn failed_text(&self, topic: &str, error: String) -> KafkaError {
+        let error = format!("cannot read back published alerts from {}: {error}", self.brokers);
+        KafkaError::Topic { topic: topic.to_owned(), error }
+    }
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(100), REQUEST)
+}
