@@ -37,9 +37,9 @@ use serde::Serialize;
 use crate::hotlist::Entry;
 use crate::jurisdiction::Agreement;
 use crate::plate::{Pattern, Plate};
-use crate::policy::Grade;
+use crate::policy::{Grade, MatchKind};
 use crate::read::PlateRead;
-use belief::{Belief, log_sum};
+use belief::{Belief, Source, log_sum};
 use circumstances::Circumstances;
 use explain::{Explanation, Scene};
 
@@ -102,6 +102,8 @@ pub struct Weighed {
     pub score: f64,
     /// Weight of all evidence, without the prior.
     pub weight: f64,
+    /// How the entry explains the read.
+    pub kind: MatchKind,
     /// The best grade that kind and conflicts allow, whatever the score.
     pub cap: Grade,
     /// The reader's text that matched, normalized.
@@ -267,6 +269,7 @@ impl Tables {
         Weighed {
             score,
             weight,
+            kind: self.kind(&explanation, source, suspect.listed),
             cap: self.cap(&explanation, &circumstances.conflicts),
             read: source.text.as_str().to_owned(),
             listed,
@@ -276,6 +279,22 @@ impl Tables {
             conflicts: circumstances.conflicts,
             second_evidence: circumstances.second_evidence,
             evidence,
+        }
+    }
+
+    /// The kind of match that an explanation amounts to.
+    fn kind(&self, explanation: &Explanation, source: &Source, listed: Listed<'_>) -> MatchKind {
+        match (explanation.cap(&self.equivalents), listed) {
+            (_, Listed::Pattern(_)) => MatchKind::Pattern,
+            (Some(_), _) => MatchKind::Edit,
+            (None, Listed::Plate(plate)) if plate.folded() == source.folded => match source.candidate {
+                Some(_) => MatchKind::Candidate,
+                None if plate == source.text => MatchKind::Exact,
+                None => MatchKind::Folded,
+            },
+            // Equivalents of a candidate are further from what was read than equivalents of the read.
+            (None, _) if source.candidate.is_some() => MatchKind::Edit,
+            (None, _) => MatchKind::Equivalent,
         }
     }
 

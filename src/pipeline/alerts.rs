@@ -234,7 +234,8 @@ fn hit<'s>(
         ..entry
     };
     let matched = MatchFacts {
-        kind: near.kind,
+        // What explains the read best is told, unless the list does not know that kind of match.
+        kind: if policy.allows(weighed.kind) { weighed.kind } else { near.kind },
         score: weighed.score,
         grade,
         read: weighed.read,
