@@ -301,3 +301,22 @@ fn tests_are_one_binary() {
         .collect();
     assert!(here.is_empty(), "a file beside tests/it would be a second binary: {here:?}");
 }
+#[test]
+fn every_invariant_of_the_architecture_names_a_test_that_exists() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let code: String = sources(&root().join("src"))
+        .into_iter()
+        .chain(sources(&root().join("tests/it")))
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let invariants: Vec<&str> = text.lines().filter(|line| line.contains("**Invariant:**")).collect();
+    assert!(invariants.len() >= 10, "the page must state its invariants");
+    for line in invariants {
+        let (_, guard) = line.rsplit_once("Guard:").unwrap_or_else(|| panic!("no guard: {line}"));
+        let tests: Vec<&str> = guard.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "no test named: {line}");
+        for test in tests {
+            assert!(code.contains(&format!("fn {test}(")), "no test {test}: {line}");
+        }
+    }
+}

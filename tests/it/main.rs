@@ -14,5 +14,6 @@ mod kafka_real;
 mod kafka_tail;
 mod layering;
 mod match_reads;
+mod readme;
 mod support;
 mod worker_memory;
