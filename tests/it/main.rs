@@ -15,5 +15,6 @@ mod kafka_tail;
 mod layering;
 mod match_reads;
 mod readme;
+mod schemas;
 mod support;
 mod worker_memory;

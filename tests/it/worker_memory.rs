@@ -6,7 +6,8 @@ use hotplate::worker::{
     DeadLetterSettings, DeliveryError, Mode, Rebalance, SinkError, WorkerError, WorkerSettings, WorkerState,
 };
 
-use crate::support::memory::{Broker, Echo, Fault, join, partition, stop};
+use crate::schemas::{assert_valid, validator};
+use crate::support::memory::{Broker, Echo, Fault, Published, join, partition, stop};
 
 fn settings() -> WorkerSettings {
     WorkerSettings {
@@ -80,6 +81,14 @@ fn a_full_client_queue_loses_nothing() {
     assert_eq!(broker.committed(0), Some(50));
 }
 
+/// The schema describes a dead letter's headers as an object.
+fn assert_as_the_schema_says(letter: &Published) {
+    let headers =
+        letter.headers.iter().filter_map(|(name, _)| Some((name.clone(), letter.header(name)?.into())));
+    let headers = serde_json::Value::Object(headers.collect());
+    assert_valid(&validator("dead-letter.schema.json"), &headers);
+}
+
 #[test]
 fn dead_letters_are_published_and_do_not_stop_their_partition() {
     let broker = Broker::new(2);
@@ -93,6 +102,7 @@ fn dead_letters_are_published_and_do_not_stop_their_partition() {
     let place = ["topic", "partition", "offset", "timestamp", "reason"]
         .map(|name| letter.header(&format!("hotplate.{name}")).unwrap());
     assert_eq!(place, ["reads", "1", "2", "1700000000002", "empty"]);
+    assert_as_the_schema_says(letter);
     assert_eq!(state.committed[&partition(1)], 4);
 }
 
@@ -142,6 +152,7 @@ fn an_alert_that_is_too_large_in_any_form_becomes_a_dead_letter() {
         assert_eq!(letter.header("hotplate.reason"), Some("too_large"));
         assert_eq!(letter.header("hotplate.alert_topic"), Some("alerts"));
         assert_eq!(letter.header("hotplate.offset"), Some("0"));
+        assert_as_the_schema_says(letter);
         assert_eq!(state.committed[&partition(0)], 2);
     }
 }
