@@ -11,7 +11,9 @@ mod error;
 mod judge;
 mod status;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -166,6 +168,7 @@ async fn work(
     tokio::select! {
         result = drain(workers, config.shutdown_deadline) => result,
         _ = controls.shutdown.recv() => Err(AppError::Interrupted),
+        never = keep_up(shared) => match never {},
     }
 }
 
@@ -182,10 +185,7 @@ fn ends(workers: &[WorkerHandle]) -> JoinSet<()> {
 
 /// Waits for a reason to end: to be told to, or a worker that has ended.
 async fn supervise(mut ended: JoinSet<()>, shared: &Arc<Shared>, controls: &mut Controls) {
-    let mut upkeep = interval(UPKEEP);
-    let mut watchdog = interval(notify::watchdog_period().unwrap_or(Duration::MAX / 4));
-    upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut keep_up = pin!(keep_up(shared));
     loop {
         tokio::select! {
             _ = controls.shutdown.recv() => return,
@@ -195,6 +195,19 @@ async fn supervise(mut ended: JoinSet<()>, shared: &Arc<Shared>, controls: &mut 
                 // What it did is logged and shown; it goes on beside the supervision.
                 tokio::spawn(async move { drop(shared.reload().await) });
             }
+            never = &mut keep_up => match never {},
+        }
+    }
+}
+
+/// Keeps metrics, memory and the service manager's view of the daemon up to date, for as long as it is polled.
+async fn keep_up(shared: &Shared) -> Infallible {
+    let mut upkeep = interval(UPKEEP);
+    let mut watchdog = interval(notify::watchdog_period().unwrap_or(Duration::MAX / 4));
+    upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
             _ = upkeep.tick() => shared.upkeep().await,
             _ = watchdog.tick() => shared.watchdog(),
         }

@@ -132,7 +132,7 @@ const TRANSACTION_TIME: Def = Def(
 const PROGRESS: Def = Def(
     "hotplate_last_progress_timestamp_seconds",
     Kind::Gauge,
-    "When each worker last came round its loop.",
+    "When each worker last came round its loop or, while reads wait, last advanced.",
 );
 
 /// All metrics, for help texts and for the test that none goes without one.
@@ -281,10 +281,10 @@ impl Metrics {
         self.gauge(&INDEX_MEMORY, &[]).set(bytes as f64);
     }
 
-    /// How far a worker is from its loop's last round, and what it has in flight, as its status tells.
-    pub fn worker_seen(&self, worker: &str, last_round: Timestamp, in_flight: usize) {
+    /// When a worker made its last progress, and what it has in flight, as its status tells.
+    pub fn worker_seen(&self, worker: &str, progress: Timestamp, in_flight: usize) {
         let label = [("worker", worker)];
-        self.gauge(&PROGRESS, &label).set(seconds(last_round));
+        self.gauge(&PROGRESS, &label).set(seconds(progress));
         #[expect(clippy::cast_precision_loss, reason = "a queue is far smaller than 2^52")]
         self.gauge(&QUEUE, &label).set(in_flight as f64);
     }

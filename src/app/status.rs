@@ -102,9 +102,10 @@ impl Shared {
         let Some(live) = self.live.get() else { return };
         let now = Timestamp::now();
         for worker in &live.workers {
-            let WorkerStatus { name, since_progress, in_flight, .. } = worker.status();
-            let since = SignedDuration::try_from(since_progress).unwrap_or_default();
-            self.metrics.worker_seen(&name, now.saturating_sub(since).unwrap_or(now), in_flight);
+            let status = worker.status();
+            let since = SignedDuration::try_from(standstill(&status)).unwrap_or_default();
+            let progress = now.saturating_sub(since).unwrap_or(now);
+            self.metrics.worker_seen(&status.name, progress, status.in_flight);
         }
         live.reloads.collect().await;
     }
@@ -140,7 +141,9 @@ impl Shared {
 impl Daemon for Shared {
     fn health(&self) -> Result<(), String> {
         let limit = self.config.admin.stalled_after;
-        self.workers().iter().try_for_each(|worker| healthy(worker, limit))
+        let draining = self.draining.load(Ordering::Acquire);
+        let ended = |worker: &WorkerStatus| draining && worker.state == WorkerState::Stopped;
+        self.workers().iter().filter(|worker| !ended(worker)).try_for_each(|worker| healthy(worker, limit))
     }
 
     fn readiness(&self) -> Result<(), String> {
@@ -186,6 +189,12 @@ impl Daemon for Shared {
     }
 }
 
+/// For how long a worker has made no progress: not come round, or not advanced while reads wait.
+fn standstill(worker: &WorkerStatus) -> Duration {
+    let waiting = worker.lag().unwrap_or(0) > 0;
+    if waiting { worker.since_progress.max(worker.since_advance) } else { worker.since_progress }
+}
+
 fn healthy(worker: &WorkerStatus, limit: Duration) -> Result<(), String> {
     let WorkerStatus { name, since_progress, since_advance, .. } = worker;
     if worker.state == WorkerState::Stopped {
@@ -194,9 +203,8 @@ fn healthy(worker: &WorkerStatus, limit: Duration) -> Result<(), String> {
     if *since_progress > limit {
         return Err(format!("worker {name} has not come round for {} s", since_progress.as_secs()));
     }
-    let waiting = worker.lag().unwrap_or(0);
-    if waiting > 0 && *since_advance > limit {
-        let seconds = since_advance.as_secs();
+    if standstill(worker) > limit {
+        let (seconds, waiting) = (since_advance.as_secs(), worker.lag().unwrap_or(0));
         return Err(format!("worker {name} has not advanced for {seconds} s while {waiting} reads wait"));
     }
     Ok(())

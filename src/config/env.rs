@@ -9,8 +9,15 @@ use super::tree::Node;
 
 const PREFIX: &str = "HOTPLATE_";
 
-/// Variables with our prefix that are not part of the config: the command line and the test runner have them.
-const NOT_CONFIG: [&str; 2] = ["HOTPLATE_CONFIG", "HOTPLATE_REQUIRE_KAFKA"];
+/// Variables with our prefix that are not part of the config: the command line's, and the test runner's.
+const NOT_CONFIG: [&str; 6] = [
+    "HOTPLATE_CONFIG",
+    "HOTPLATE_BROKER_REGISTRY",
+    "HOTPLATE_BROKER_SCRIPT",
+    "HOTPLATE_KAFKA_CACHE",
+    "HOTPLATE_REQUIRE_KAFKA",
+    "HOTPLATE_REQUIRE_PROMTOOL",
+];
 
 /// Lays all overrides among `vars` over the tree, and tells which are wrong.
 pub(super) fn overlay(tree: &mut Node, vars: impl Iterator<Item = (String, String)>) -> Vec<Problem> {

@@ -253,6 +253,9 @@ async fn status_shows_lists_workers_and_partitions() {
     assert_eq!(status["workers"][0]["state"], "running");
     assert_eq!(status["workers"][0]["partitions"].as_array().unwrap().len(), 2);
     assert_eq!(status["workers"][0]["partitions"][0]["topic"], "reads");
+    // Set by the upkeep only, which also drains the histograms.
+    let progress = "hotplate_last_progress_timestamp_seconds{worker=\"worker-0\"} ";
+    wait_until("the upkeep", || daemon.started.metrics.render().contains(progress));
     daemon.stop().await.unwrap();
 }
 
@@ -494,6 +497,21 @@ async fn shadow_matches_and_publishes_and_commits_nothing() {
 }
 
 #[test]
+fn process_whose_broker_is_gone_ends_in_time_with_a_code_of_its_own() {
+    let town = Town::new();
+    let process = Process::start(&town, &[]);
+    assert!(process.told().starts_with("READY=1\n"));
+    town.produce(&["ABC1234"]);
+    town.records("hotplate.alerts", 1);
+    town.broker.set_reachable(false).unwrap();
+    process.signal("-TERM");
+    let began = Instant::now();
+    let (code, log) = process.end();
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert!(matches!(code, Some(0 | 69 | 75)), "{code:?}\n{log}");
+}
+
+#[test]
 fn interrupt_ends_a_daemon_in_order() {
     let town = Town::new();
     let process = Process::start(&town, &[]);
@@ -553,8 +571,33 @@ fn check_with_connect_looks_for_brokers_and_topics() {
 }
 
 #[test]
+fn check_with_connect_says_that_no_broker_answers() {
+    let town = Town::new();
+    let command = hotplate(&["check", "--connect", "-c"])
+        .arg(town.path("hotplate.toml"))
+        .env("HOTPLATE_KAFKA__BROKERS", "127.0.0.1:1")
+        .env("HOTPLATE_KAFKA__CONNECT_TIMEOUT", "1s")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(command.stderr).unwrap();
+    assert_eq!(command.status.code(), Some(69), "{stderr}");
+    assert!(stderr.contains("no answer from the brokers 127.0.0.1:1 within 1 s"), "{stderr}");
+}
+
+#[test]
 fn every_shipped_config_can_be_checked() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = hotplate(&["check", "-c"]).arg(root.join("config/hotplate.toml")).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut checked = 0;
+    for folder in ["config", "deploy"] {
+        for entry in fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            // The evidence table is no config; everything else is.
+            if path.extension().is_some_and(|ending| ending == "toml") && !path.ends_with("evidence.toml") {
+                let output = hotplate(&["check", "-c"]).arg(&path).output().unwrap();
+                assert!(output.status.success(), "{path:?}: {}", String::from_utf8_lossy(&output.stderr));
+                checked += 1;
+            }
+        }
+    }
+    assert_eq!(checked, 2);
 }

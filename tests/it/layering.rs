@@ -34,7 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("worker", &["batch", "documented", "read"]),
     ("kafka", &["batch", "documented", "logging", "read", "worker"]),
     ("logging", &["documented"]),
-    ("notify", &[]),
+    ("notify", &["logging"]),
     ("metrics", &["batch", "hotlist", "pipeline", "policy", "read", "snapshot", "worker"]),
     ("reload", &["evidence", "hotlist", "list_files", "metrics", "plate", "policy", "snapshot"]),
     ("admin", &["documented", "metrics", "reload", "worker"]),
