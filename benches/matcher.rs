@@ -4,65 +4,24 @@
 //! counts reads. `HOTPLATE_BENCH_10M=1` adds the lists of ten million. Results are kept in `benches/record/`.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a bench is no library")]
 
+mod support;
+
 use std::hint::black_box;
-use std::sync::Arc;
 
 use criterion::{
     BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
-use hotplate::hotlist::load::load;
-use hotplate::hotlist::{Hotlist, LoadSettings};
 use hotplate::matcher::Matcher;
-use hotplate::policy::{MatchKind, MatchPolicy};
+use hotplate::policy::MatchKind;
 use hotplate::read::{Decoded, Format, decode};
-use hotplate::snapshot::{List, ListSettings, Rules, Snapshot, SuppressionScope, SuppressionSettings};
-use hotplate::synth::{HotlistSpec, Layout, Reader, Traffic, TrafficSpec};
-use jiff::{SignedDuration, Timestamp};
+use hotplate::snapshot::{List, Snapshot};
+use hotplate::synth::{HotlistSpec, Layout};
 
-const NOW: Timestamp = Timestamp::constant(1_793_620_800, 0);
-const READS: u64 = 4096;
-
-fn hotlist(spec: &HotlistSpec) -> Arc<Hotlist> {
-    let mut csv = Vec::new();
-    spec.write_csv(&mut csv).unwrap();
-    Arc::new(load(&csv[..], &LoadSettings::default(), NOW).unwrap().0)
-}
-
-/// A list of whole plates.
-fn plates(count: u64, seed: u64) -> HotlistSpec {
-    with_patterns(HotlistSpec { count, seed, ..HotlistSpec::default() }, 0.0)
-}
-
-/// The list with this share of wildcard and partial entries.
-fn with_patterns(mut spec: HotlistSpec, share: f64) -> HotlistSpec {
-    spec.profile.patterns = share;
-    spec
-}
-
-fn list(id: &str, hotlist: &Arc<Hotlist>, kinds: &[MatchKind]) -> List {
-    let policy = MatchPolicy { kinds: kinds.to_vec(), ..MatchPolicy::default() };
-    let settings = ListSettings {
-        id: id.to_owned(),
-        agency: None,
-        category: None,
-        priority: 5,
-        policy,
-        alert_topic: Arc::from("alerts"),
-        shared: false,
-        suppression: SuppressionSettings { window: SignedDuration::ZERO, scope: SuppressionScope::Camera },
-    };
-    List { settings: Arc::new(settings), hotlist: Arc::clone(hotlist), loaded_at: NOW }
-}
-
-fn snapshot(lists: Vec<List>) -> Snapshot {
-    Snapshot::build(lists, Rules::default()).unwrap()
-}
+use support::{READS, hotlist, list, plates, snapshot, traffic, with_patterns};
 
 /// Decoded reads of the list's shapes; one in a thousand is of a listed vehicle.
 fn reads(list: &HotlistSpec, candidates: usize) -> Decoded {
-    let reader = Reader { candidates, ..Reader::default() };
-    let spec = TrafficSpec { seed: 7, hit_rate: 0.001, reader, ..TrafficSpec::default() };
-    let traffic = Traffic::new(spec, list.listed(0..list.count.min(10_000)).collect());
+    let traffic = traffic(list, candidates, 0.001);
     let mut decoded = Decoded::default();
     let mut payload = Vec::new();
     for n in 0..READS {
@@ -107,6 +66,10 @@ const WHOLE: [MatchKind; 3] = [MatchKind::Exact, MatchKind::Folded, MatchKind::E
 fn matcher(c: &mut Criterion) {
     let mut group = c.benchmark_group("matcher");
     group.sample_size(20);
+    let ten_thousand = plates(10_000, 1);
+    let list_10k = hotlist(&ten_thousand);
+    let small = snapshot(vec![list("a", &list_10k, &MatchKind::ALL)]);
+    bench(&mut group, "all/10k", &small, &reads(&ten_thousand, 0), 1);
     let million = plates(1_000_000, 1);
     let list_1m = hotlist(&million);
     let few_patterns = hotlist(&with_patterns(plates(1_000, 3), 1.0));

@@ -1,0 +1,59 @@
+//! Lists and snapshots for the benches.
+//!
+//! Every bench compiles its own copy and uses what it needs of it.
+#![allow(dead_code, unreachable_pub, reason = "each bench uses a part")]
+
+use std::sync::Arc;
+
+use hotplate::hotlist::load::load;
+use hotplate::hotlist::{Hotlist, LoadSettings};
+use hotplate::policy::{MatchKind, MatchPolicy};
+use hotplate::snapshot::{List, ListSettings, Rules, Snapshot, SuppressionScope, SuppressionSettings};
+use hotplate::synth::{HotlistSpec, Reader, Traffic, TrafficSpec};
+use jiff::{SignedDuration, Timestamp};
+
+pub const NOW: Timestamp = Timestamp::constant(1_793_620_800, 0);
+pub const READS: u64 = 4096;
+
+pub fn hotlist(spec: &HotlistSpec) -> Arc<Hotlist> {
+    let mut csv = Vec::new();
+    spec.write_csv(&mut csv).unwrap();
+    Arc::new(load(&csv[..], &LoadSettings::default(), NOW).unwrap().0)
+}
+
+/// A list of whole plates.
+pub fn plates(count: u64, seed: u64) -> HotlistSpec {
+    with_patterns(HotlistSpec { count, seed, ..HotlistSpec::default() }, 0.0)
+}
+
+/// The list with this share of wildcard and partial entries.
+pub fn with_patterns(mut spec: HotlistSpec, share: f64) -> HotlistSpec {
+    spec.profile.patterns = share;
+    spec
+}
+
+pub fn list(id: &str, hotlist: &Arc<Hotlist>, kinds: &[MatchKind]) -> List {
+    let policy = MatchPolicy { kinds: kinds.to_vec(), ..MatchPolicy::default() };
+    let settings = ListSettings {
+        id: id.to_owned(),
+        agency: None,
+        category: None,
+        priority: 5,
+        policy,
+        alert_topic: Arc::from("alerts"),
+        shared: false,
+        suppression: SuppressionSettings { window: SignedDuration::ZERO, scope: SuppressionScope::Camera },
+    };
+    List { settings: Arc::new(settings), hotlist: Arc::clone(hotlist), loaded_at: NOW }
+}
+
+pub fn snapshot(lists: Vec<List>) -> Snapshot {
+    Snapshot::build(lists, Rules::default()).unwrap()
+}
+
+/// Traffic of the list's shapes; this share of it is of listed vehicles.
+pub fn traffic(list: &HotlistSpec, candidates: usize, hit_rate: f64) -> Traffic {
+    let reader = Reader { candidates, ..Reader::default() };
+    let spec = TrafficSpec { seed: 7, hit_rate, reader, ..TrafficSpec::default() };
+    Traffic::new(spec, list.listed(0..list.count.min(10_000)).collect())
+}
