@@ -110,58 +110,23 @@ impl Pipeline {
         supersedes: Option<AlertId>,
         shared: &[AlsoListed<'_>],
     ) -> OutRecord {
-        let Occasion { batch, snapshot, now } = occasion;
-        let origin = &batch.spans()[hot.span];
-        let list = &snapshot.lists()[usize::from(finding.list)];
-        let best = &finding.hits[0];
-        let late = hot.marks.contains(&Mark::Late);
-        let alert = Alert {
-            schema: SCHEMA,
-            alert_id: finding.alert_id,
-            status: STATUS,
-            advice: ADVICE,
-            list: ListFacts {
-                id: &list.settings.id,
-                agency: list.settings.agency.as_deref(),
-                version: &list.hotlist.version,
-                loaded_at: list.loaded_at,
-            },
-            category: best.entry.category,
-            priority: finding
-                .hits
-                .iter()
-                .filter_map(|hit| hit.entry.priority)
-                .min()
-                .unwrap_or(list.settings.priority),
-            also_listed: shared.iter().filter(|other| other.list != list.settings.id).copied().collect(),
-            hits: finding.hits,
-            more_hits: finding.more_hits,
-            supersedes,
-            marks: hot.marks.clone(),
-            read: &hot.read,
-            source: Source {
-                topic: &self.settings.feeds[usize::from(origin.feed)].topic,
-                partition: origin.partition,
-                offset: origin.offset,
-            },
-            versions: Versions {
-                hotplate: env!("CARGO_PKG_VERSION"),
-                policy: snapshot.policy_version(finding.list),
-                evidence: snapshot.rules().evidence.version(),
-            },
-            matched_at: now,
-        };
-        let (kind, topic) = if late {
-            (RecordKind::LateAlert { list: finding.list }, &self.settings.late_topic)
+        let origin = &occasion.batch.spans()[hot.span];
+        let list = finding.list;
+        let settings = &occasion.snapshot.lists()[usize::from(list)].settings;
+        let (kind, topic) = if hot.marks.contains(&Mark::Late) {
+            (RecordKind::LateAlert { list }, &self.settings.late_topic)
         } else {
-            (RecordKind::Alert { list: finding.list }, &list.settings.alert_topic)
+            (RecordKind::Alert { list }, &settings.alert_topic)
         };
+        let feed = &self.settings.feeds[usize::from(origin.feed)];
+        let source = Source { topic: &feed.topic, partition: origin.partition, offset: origin.offset };
+        let alert = compose(occasion, hot, finding, source, supersedes, shared);
         OutRecord {
             span: hot.span,
             kind,
             topic: Arc::clone(topic),
             key: Some(alert.key(self.settings.alert_key)),
-            headers: alert.headers(batch.headers(origin)),
+            headers: alert.headers(occasion.batch.headers(origin)),
             payload: alert.encode(),
             alert_id: Some(alert.alert_id),
             times: ReadTimes {
@@ -169,6 +134,47 @@ impl Pipeline {
                 written_ms: origin.timestamp_ms,
             },
         }
+    }
+}
+
+/// The alert of one list.
+fn compose<'a>(
+    occasion: Occasion<'a>,
+    hot: &'a HotRead,
+    finding: Finding<'a>,
+    source: Source<'a>,
+    supersedes: Option<AlertId>,
+    shared: &[AlsoListed<'a>],
+) -> Alert<'a> {
+    let snapshot = occasion.snapshot;
+    let list = &snapshot.lists()[usize::from(finding.list)];
+    let priorities = finding.hits.iter().filter_map(|hit| hit.entry.priority);
+    Alert {
+        schema: SCHEMA,
+        alert_id: finding.alert_id,
+        status: STATUS,
+        advice: ADVICE,
+        list: ListFacts {
+            id: &list.settings.id,
+            agency: list.settings.agency.as_deref(),
+            version: &list.hotlist.version,
+            loaded_at: list.loaded_at,
+        },
+        category: finding.hits[0].entry.category,
+        priority: priorities.min().unwrap_or(list.settings.priority),
+        also_listed: shared.iter().filter(|other| other.list != list.settings.id).copied().collect(),
+        hits: finding.hits,
+        more_hits: finding.more_hits,
+        supersedes,
+        marks: hot.marks.clone(),
+        read: &hot.read,
+        source,
+        versions: Versions {
+            hotplate: env!("CARGO_PKG_VERSION"),
+            policy: snapshot.policy_version(finding.list),
+            evidence: snapshot.rules().evidence.version(),
+        },
+        matched_at: occasion.now,
     }
 }
 
