@@ -23,6 +23,7 @@ use super::stdout::with_stdout;
 use super::{Exit, Failure};
 use crate::batch::{OutRecord, Outbox, ReadBatch, RecordKind};
 use crate::pipeline::Pipeline;
+use crate::policy::suppression::{Suppression, WorkerId};
 use crate::read::Format;
 use crate::snapshot::Snapshot;
 
@@ -46,6 +47,9 @@ pub(super) struct Args {
     /// scored.
     #[arg(long, value_name = "SCORE", value_parser = super::generate::share)]
     min_score: Option<f64>,
+    /// Suppress repeats as the daemon would; without this each read stands alone.
+    #[arg(long)]
+    suppress: bool,
     /// Files of reads; `-` or none is standard input.
     #[arg(value_name = "READS")]
     reads: Vec<PathBuf>,
@@ -83,6 +87,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut run = Run {
         snapshot: setup.snapshot,
         pipeline: setup.pipeline,
+        suppression: setup.suppression,
         outbox: Outbox::default(),
         names,
         summary: Summary::default(),
@@ -107,6 +112,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 struct Run {
     snapshot: Snapshot,
     pipeline: Pipeline,
+    suppression: Option<Suppression>,
     outbox: Outbox,
     names: Vec<String>,
     summary: Summary,
@@ -143,12 +149,18 @@ impl Run {
             for alert in alerts {
                 out.write_all(&alert.payload)?;
                 out.write_all(b"\n")?;
+                if let Some((suppression, id)) = self.suppression.as_ref().zip(alert.alert_id) {
+                    suppression.settle(WORKER, id);
+                }
             }
             // Who reads the pipe is not to wait for the next alert to see this one.
             out.flush()
         })
     }
 }
+
+/// There is only one.
+const WORKER: WorkerId = 0;
 
 /// A bar where all sizes are known and a spinner elsewhere; neither unless stderr is a terminal.
 fn progress_bar(inputs: &[Input]) -> ProgressBar {

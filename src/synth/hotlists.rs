@@ -31,11 +31,21 @@ pub struct HotlistSpec {
     pub windows: f64,
     /// The instant around which validity and dates of entry lie.
     pub now: Timestamp,
+    /// Share of entries that list the very vehicle that this other profile's list has under the same number:
+    /// agencies seek the same people.
+    pub overlap: Option<(Profile, f64)>,
 }
 
 impl Default for HotlistSpec {
     fn default() -> Self {
-        Self { seed: 1, count: 10_000, profile: Profile::MIXED, windows: 0.3, now: super::reads::START }
+        Self {
+            seed: 1,
+            count: 10_000,
+            profile: Profile::MIXED,
+            windows: 0.3,
+            now: super::reads::START,
+            overlap: None,
+        }
     }
 }
 
@@ -75,13 +85,16 @@ impl HotlistSpec {
     #[must_use]
     pub fn entry(&self, n: u64) -> SynthEntry {
         let rng = &mut Rng::new(self.seed, self.profile.stream, n);
-        let registration = if rng.chance(self.profile.mexican) {
+        let mut registration = if rng.chance(self.profile.mexican) {
             Registration::draw_mexican(rng, Half::Listed)
         } else {
             Registration::draw(rng, Half::Listed)
         };
         let category = &rng.weighted(self.profile.categories, |c| c.0).1;
-        let vehicle = Vehicle::draw(rng);
+        let mut vehicle = Vehicle::draw(rng);
+        if let Some(other) = self.same_vehicle(n) {
+            (registration, vehicle) = (other.registration, other.vehicle);
+        }
         let vehicle_listed = rng.chance(self.profile.vehicles);
         let reason = rng.pick(category.reasons);
         let cautious = rng.chance(CAUTIONED) && !category.cautions.is_empty();
@@ -156,6 +169,14 @@ impl HotlistSpec {
             }
         }
         out.write_all(&buffer)
+    }
+
+    /// The other list's entry for the vehicle of this one, if it is on both.
+    fn same_vehicle(&self, n: u64) -> Option<SynthEntry> {
+        let (other, share) = self.overlap?;
+        let on_both = Rng::new(self.seed, self.profile.stream ^ OVERLAPS, n).chance(share);
+        let list = Self { profile: other, overlap: None, ..self.clone() };
+        on_both.then(|| list.entry(n))
     }
 
     fn window(&self, rng: &mut Rng) -> [Option<Timestamp>; 2] {
@@ -260,6 +281,8 @@ impl SynthEntry {
     }
 }
 
+/// Keeps the draw for an overlap apart from the entry's own.
+const OVERLAPS: u64 = 0x100;
 /// Share of entries with a caution, where the category knows any.
 const CAUTIONED: f64 = 0.25;
 /// Share of whole plates that are written unlike the plate itself.

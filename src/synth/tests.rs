@@ -203,6 +203,16 @@ fn loader_takes_every_entry_for_what_it_is() {
 }
 
 #[test]
+fn two_agencies_seek_some_of_the_same_vehicles() {
+    let stolen = HotlistSpec { count: 2_000, profile: Profile::STOLEN, ..HotlistSpec::default() };
+    let overlap = Some((Profile::STOLEN, 0.1));
+    let wanted = HotlistSpec { profile: Profile::WANTED, overlap, ..stolen.clone() };
+    let same = |(a, b): &(SynthEntry, SynthEntry)| a.registration == b.registration && a.vehicle == b.vehicle;
+    let both = stolen.entries().zip(wanted.entries()).filter(same).count();
+    assert!((150..250).contains(&both), "{both}");
+}
+
+#[test]
 fn plates_of_a_list_seldom_repeat() {
     let spec = HotlistSpec { count: 100_000, profile: Profile::STOLEN, ..HotlistSpec::default() };
     let plates: HashSet<Plate> = spec.entries().map(|entry| entry.registration.plate).collect();

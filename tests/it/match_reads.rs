@@ -172,6 +172,25 @@ fn least_score_lifts_every_other_gate_and_changes_no_score() {
 }
 
 #[test]
+fn repeats_alert_once_where_asked_for_and_each_time_otherwise() {
+    let case = Case::new(1);
+    let list = stdout(&["generate", "hotlist", "--count", "1", "--profile", "stolen"]);
+    let plate = list.lines().nth(1).unwrap().split(',').nth(1).unwrap();
+    let read = |second: usize, camera: &str| {
+        format!(
+            "{{\"plate\":\"{plate}\",\"camera_id\":\"{camera}\",\"captured_at\":\"2026-11-02T12:00:{second:02}Z\"}}\n"
+        )
+    };
+    let reads: String = [read(0, "a"), read(1, "a"), read(2, "b"), read(3, "a")].concat();
+    assert_eq!(alerts(&case.matching(&[], &[], reads.as_bytes())).len(), 4);
+    let output = case.matching(&["--suppress"], &[], reads.as_bytes());
+    let cameras: Vec<String> =
+        alerts(&output).iter().map(|alert| alert["read"]["camera_id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(cameras, ["a", "b"]);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("2 alerts, 2 suppressed"));
+}
+
+#[test]
 fn closed_pipe_ends_it_quietly_while_input_goes_on() {
     let case = Case::new(2_000);
     let list = case.list();

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Args, Exit, Failure};
+use super::{Args, Exit, Failure, WORKER};
 use crate::alert::AlertKey;
 use crate::evidence::Tables;
 use crate::hotlist::{LoadSettings, load};
-use crate::pipeline::{Pipeline, PipelineSettings};
+use crate::pipeline::{Judge, Pipeline, PipelineSettings};
+use crate::policy::suppression::Suppression;
 use crate::policy::{MatchKind, MatchPolicy};
 use crate::read::Feed;
 use crate::snapshot::{List, ListSettings, Rules, Snapshot, SuppressionScope, SuppressionSettings};
@@ -23,6 +24,7 @@ use crate::snapshot::{List, ListSettings, Rules, Snapshot, SuppressionScope, Sup
 pub(super) struct Setup {
     pub(super) snapshot: Snapshot,
     pub(super) pipeline: Pipeline,
+    pub(super) suppression: Option<Suppression>,
     pub(super) max_payload_bytes: usize,
 }
 
@@ -45,11 +47,15 @@ impl Setup {
             late_topic: Arc::from(""),
             future_tolerance: SignedDuration::ZERO,
         };
-        Ok(Self { snapshot, pipeline: Pipeline::new(settings, None), max_payload_bytes: MAX_PAYLOAD_BYTES })
+        let suppression = args.suppress.then(|| Suppression::new(REMEMBERED_ALERTS));
+        let judge = suppression.clone().map(|suppression| Judge { suppression, worker: WORKER });
+        let pipeline = Pipeline::new(settings, judge);
+        Ok(Self { snapshot, pipeline, suppression, max_payload_bytes: MAX_PAYLOAD_BYTES })
     }
 }
 
-/// As the daemon's default.
+/// As the daemon's defaults.
+const REMEMBERED_ALERTS: usize = 1_000_000;
 const MAX_PAYLOAD_BYTES: usize = 1 << 20;
 
 /// One feed for each input, so that alerts name the file and the line.

@@ -16,6 +16,7 @@ pub(super) struct Summary {
     unread: u64,
     unmatchable: u64,
     alerts: u64,
+    suppressed: u64,
     hits: [u64; MatchKind::ALL.len()],
     bad: u64,
     first_bad: Vec<String>,
@@ -31,6 +32,7 @@ impl Summary {
         self.unread += stats.unread;
         self.unmatchable += stats.unmatchable;
         self.alerts += stats.alerts_total();
+        self.suppressed += stats.suppressed_total();
         for list in &stats.hits {
             for (total, count) in self.hits.iter_mut().zip(list) {
                 *total += count;
@@ -82,6 +84,9 @@ impl fmt::Display for Summary {
             }
         }
         write!(f, "\n{}", counted(self.alerts, "alert"))?;
+        if self.suppressed > 0 {
+            write!(f, ", {} suppressed", self.suppressed)?;
+        }
         write!(f, "; {}", counted(self.hits.iter().sum(), "hit"))?;
         let kinds = self.hits.iter().zip(MatchKind::ALL).filter(|(count, _)| **count > 0);
         for (nth, (count, kind)) in kinds.enumerate() {
