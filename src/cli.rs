@@ -5,6 +5,7 @@
 
 mod check;
 mod config;
+mod demo;
 mod exit;
 mod generate;
 mod match_reads;
@@ -31,6 +32,7 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Config(config::Args),
+    Demo(demo::Args),
     Match(match_reads::Args),
     Generate(generate::Args),
 }
@@ -54,6 +56,7 @@ impl Cli {
             Command::Run(args) => run::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Config(args) => config::run(&args),
+            Command::Demo(args) => demo::run(&args),
             Command::Match(args) => match_reads::run(&args),
             Command::Generate(args) => generate::run(&args),
         }

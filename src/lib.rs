@@ -6,6 +6,7 @@ pub mod app;
 pub mod batch;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod digest;
 pub mod documented;
 pub mod evidence;

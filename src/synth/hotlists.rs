@@ -78,6 +78,7 @@ pub struct SynthEntry {
     pub valid_until: Option<Timestamp>,
     /// When the agency entered it.
     pub entered_at: Timestamp,
+    case: u64,
 }
 
 impl HotlistSpec {
@@ -118,6 +119,7 @@ impl HotlistSpec {
             valid_from,
             valid_until,
             entered_at,
+            case: n + 1_000 * self.profile.stream,
         }
     }
 
@@ -277,7 +279,7 @@ impl SynthEntry {
     /// The agency's case number.
     #[must_use]
     pub fn case_number(&self) -> String {
-        format!("{:02}-{:06}", 24 + self.n % 3, self.n.wrapping_mul(7_919) % 1_000_000)
+        format!("{:02}-{:06}", 24 + self.n % 3, self.case.wrapping_mul(7_919) % 1_000_000)
     }
 }
 

@@ -59,7 +59,7 @@ fn bytes_are_those_that_recorded_results_were_made_with() {
         String::from_utf8(entry).unwrap(),
         concat!(
             r#"E00000007,DTL1859,MX-CHH,stolen_plate,3,,,2025-08-16T12:00:00Z,Dodge,Charger,white,sedan,"#,
-            r#"2015,Corridor Fusion Center,25-055433,plate reported stolen,"#,
+            r#"2015,Corridor Fusion Center,25-435433,plate reported stolen,"#,
         )
     );
 }

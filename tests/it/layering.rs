@@ -65,7 +65,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "pipeline", "policy", "read", "reload", "snapshot", "worker",
         ],
     ),
-    ("demo", &["app", "config", "kafka", "synth", "policy", "snapshot"]),
+    ("demo", &["app", "config", "kafka", "logging", "synth"]),
     (
         "cli",
         &[

@@ -8,6 +8,7 @@
 mod allocations;
 mod command;
 mod daemon;
+mod demo;
 mod generate;
 mod kafka_mock;
 mod kafka_real;
