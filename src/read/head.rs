@@ -149,8 +149,8 @@ pub(super) fn number(scan: &mut Scan<'_>) -> Result<Field<f64>, Stop> {
 /// The value of a JSON number.
 ///
 /// Up to fifteen digits and no exponent, which is every confidence: then the digits and the power of ten are exact
-/// floats and their quotient is the nearest one. Twice as fast as the general parser, four times in a read with
-/// candidates.
+/// floats and their quotient is the nearest one: 5 ns against the 11 ns of the general parser, and a read with three
+/// candidates has four of them.
 #[inline(always)]
 fn decimal(number: &str) -> Option<f64> {
     let (mut digits, mut point) = (0u64, None);

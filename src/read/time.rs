@@ -17,8 +17,8 @@ pub(super) fn from_epoch_ms(ms: f64) -> Option<Timestamp> {
     whole.then(|| Timestamp::from_millisecond(ms as i64).ok())?
 }
 
-/// `2026-11-02T06:00:00.000Z`, with any number of fraction digits up to nine and any offset: 8 ns against the
-/// 26 ns of the general parser. Whatever is not exactly so is left to that one.
+/// `2026-11-02T06:00:00.000Z`, with any number of fraction digits up to nine and any offset: 14 ns against the
+/// 33 ns of the general parser, over thousands of different times. Whatever is not exactly so is left to that one.
 fn common(text: &[u8]) -> Option<Timestamp> {
     let (head, tail) = text.split_first_chunk::<19>()?;
     let punctuation = [head[4], head[7], head[10], head[13], head[16]];
