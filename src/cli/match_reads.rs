@@ -34,13 +34,19 @@ use crate::snapshot::Snapshot;
 /// not be decoded: those are counted and named in the summary.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Lists, policies and feeds as the daemon would have them.
+    #[arg(long, short, value_name = "FILE", required_unless_present = "hotlist", conflicts_with = "hotlist")]
+    config: Option<PathBuf>,
+    /// The feed of the config that the reads are of; needed where it has several.
+    #[arg(long, requires = "config")]
+    topic: Option<String>,
     /// A hotlist (CSV or JSON lines, plain or gzip), with every kind of match enabled; may be repeated.
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE")]
     hotlist: Vec<PathBuf>,
-    /// How reads are written; canonical by default.
-    #[arg(long, value_enum, default_value_t = ReadFormat::Canonical)]
-    format: ReadFormat,
-    /// Type of the reader, which picks the calibration of its confidences.
+    /// How reads are written; by default as the config says, or canonical.
+    #[arg(long, value_enum)]
+    format: Option<ReadFormat>,
+    /// Type of the reader, which picks the calibration of its confidences; by default as the config says.
     #[arg(long)]
     reader: Option<String>,
     /// Print every hit that scores at least this, 0 to 1, whatever else the policy says; 0 prints all that were

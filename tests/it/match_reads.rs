@@ -191,6 +191,55 @@ fn repeats_alert_once_where_asked_for_and_each_time_otherwise() {
 }
 
 #[test]
+fn config_brings_lists_policies_and_feeds() {
+    let case = Case::new(2_000);
+    let config = case.file(
+        "hotplate.toml",
+        b"kafka.auto_offset_reset = \"earliest\"\n\
+          [[feeds]]\ntopic = \"reads\"\nsite_id = \"north\"\n\
+          [[lists]]\nid = \"auto-theft\"\npath = \"stolen.csv\"\nagency = \"State Unit\"\npolicy.kinds = [\"exact\"]\n",
+    );
+    let config = config.to_str().unwrap();
+    let exact = alerts(&run(&["match", "--config", config], case.reads.as_bytes()));
+    assert!(!exact.is_empty());
+    for alert in &exact {
+        assert_eq!(
+            (&alert["list"]["id"], &alert["list"]["agency"]),
+            (&"auto-theft".into(), &"State Unit".into())
+        );
+        assert_eq!(alert["hits"][0]["match"]["kind"], "exact");
+    }
+    let plate = &exact[0]["hits"][0]["entry"]["plate"];
+    let nowhere = format!("{{\"plate\":{plate},\"captured_at\":\"2026-11-02T12:00:00Z\"}}");
+    let nowhere = alerts(&run(&["match", "--config", config], nowhere.as_bytes()));
+    assert_eq!(nowhere[0]["read"]["site_id"], "north");
+    let all = alerts(&run(&["match", "--config", config, "--min-score", "0"], case.reads.as_bytes()));
+    assert!(all.iter().any(|alert| alert["hits"][0]["match"]["kind"] != "exact") && all.len() > exact.len());
+}
+
+#[test]
+fn config_with_several_feeds_asks_which_one_the_reads_are_of() {
+    let case = Case::new(1);
+    let config = case.file(
+        "hotplate.toml",
+        b"kafka.auto_offset_reset = \"earliest\"\n\
+          [[feeds]]\ntopic = \"gates\"\n[[feeds]]\ntopic = \"alpr\"\nformat = \"openalpr\"\n\
+          [[lists]]\nid = \"stolen\"\npath = \"stolen.csv\"\n",
+    );
+    let config = config.to_str().unwrap();
+    let event = b"{\"data_type\":\"alpr_results\",\"epoch_time\":1,\"results\":[]}\n";
+    let unsaid = run(&["match", "--config", config], event);
+    assert_eq!(unsaid.status.code(), Some(64));
+    assert!(
+        String::from_utf8(unsaid.stderr).unwrap().contains("--topic which one the reads are of: gates, alpr")
+    );
+    let wrong = run(&["match", "--config", config, "--topic", "x"], event);
+    assert_eq!(wrong.status.code(), Some(64));
+    let said = run(&["match", "--config", config, "--topic", "alpr"], event);
+    assert!(said.status.success() && !String::from_utf8(said.stderr).unwrap().contains("bad line"));
+}
+
+#[test]
 fn closed_pipe_ends_it_quietly_while_input_goes_on() {
     let case = Case::new(2_000);
     let list = case.list();
@@ -225,8 +274,8 @@ fn what_cannot_be_read_is_named_with_an_exit_code() {
     let cases: [(&[&str], &[&PathBuf], i32, &str); 5] = [
         (&[], &[&reads, &missing], 74, "cannot read "),
         (&[], &[&cut], 74, "cut.gz"),
-        (&["--hotlist", "no-such-list.csv"], &[&reads], 65, "cannot load no-such-list.csv"),
-        (&["--reader", "no-such-reader"], &[&reads], 78, "unknown reader \"no-such-reader\"; known are "),
+        (&["--hotlist", "no-such-list.csv"], &[&reads], 65, "cannot open hotlist no-such-list.csv"),
+        (&["--reader", "no-such-reader"], &[&reads], 64, "unknown reader \"no-such-reader\"; known are "),
         (&["--min-score", "2"], &[&reads], 64, "not a number from 0 to 1"),
     ];
     for (options, files, code, message) in cases {
