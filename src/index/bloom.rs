@@ -10,7 +10,7 @@ use super::IndexError;
 use super::lines::{Added, Line, Source, Table};
 
 /// Size at which the filter stops growing.
-const MOST_BYTES: usize = 4 << 20;
+const MOST_BYTES: usize = 6 << 20;
 impl Line for u64 {
     /// Bits to be set.
     type Item = u64;

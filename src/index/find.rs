@@ -24,6 +24,7 @@ pub struct Scratch {
     lanes: Vec<Lane>,
     looks: Vec<Look>,
     ways: Vec<Way>,
+    answers: Vec<Answer>,
     hints: Vec<Hint>,
     fits: Vec<Fit>,
 }
@@ -77,6 +78,13 @@ struct Way {
     via: Via,
 }
 
+/// An entry found by its plate.
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    query: u32,
+    found: Found,
+}
+
 /// A pattern that a query fits, and by which text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Fit {
@@ -110,7 +118,9 @@ impl Index {
             let taken = self.take_lanes(&queries[next..], ask, scratch);
             let looks = self.look(scratch);
             self.gather(looks, ask, scratch);
-            self.resolve(&queries[next..next + taken], ask, scratch, |nth, found| visit(next + nth, found));
+            self.resolve(scratch);
+            self.fit(&queries[next..next + taken], ask, scratch);
+            self.visit(scratch, |nth, found| visit(next + nth, found));
             next += taken;
         }
     }
@@ -205,42 +215,40 @@ impl Index {
         }
     }
 
-    /// Visits the entries of the plates that are listed, and of the patterns, query by query.
-    fn resolve(
-        &self,
-        queries: &[Query<'_>],
-        ask: Ask,
-        scratch: &mut Scratch,
-        mut visit: impl FnMut(usize, Found),
-    ) {
-        self.fit(queries, ask, scratch);
-        let Scratch { ways, fits, .. } = scratch;
+    /// Turns plates that may be listed into the entries that carry them.
+    fn resolve(&self, scratch: &mut Scratch) {
+        let Scratch { ways, answers, .. } = scratch;
+        answers.clear();
         touch(ways, |way| self.exact.touch(hash(way.plate)));
-        let (mut ways, mut fits) = (ways.iter().peekable(), fits.iter().peekable());
-        while let Some(query) =
-            ways.peek().map(|w| w.query).into_iter().chain(fits.peek().map(|f| f.query)).min()
-        {
-            while let Some(way) = ways.next_if(|way| way.query == query) {
-                self.visit_plate(way, |found| visit(query as usize, found));
-            }
-            while let Some(&Fit { id, via, .. }) = fits.next_if(|fit| fit.query == query) {
+        for &Way { query, plate, edits, via } in ways.iter() {
+            let hash = hash(plate);
+            let key = kept(plate, hash);
+            for &id in self.exact.get(key, hash) {
                 let entry = self.segments.entry(id);
-                visit(query as usize, Found { entry, via, by: Match::Pattern });
+                let reached = edits <= self.segments.reach(entry).edits();
+                if reached && (is_short(key) || self.packed(id) == plate) {
+                    answers.push(Answer { query, found: Found { entry, via, by: Match::Edits(edits) } });
+                }
             }
         }
+        // Nothing here needs the listed plates, but whoever is visited does.
+        touch(answers, |answer| self.segments.plate(answer.found.entry).symbols()[0].into());
     }
 
-    fn visit_plate(&self, way: &Way, mut visit: impl FnMut(Found)) {
-        let &Way { plate, edits, via, .. } = way;
-        let hash = hash(plate);
-        let key = kept(plate, hash);
-        for &id in self.exact.get(key, hash) {
-            let entry = self.segments.entry(id);
-            let reached = edits <= self.segments.reach(entry).edits();
-            if reached && (is_short(key) || self.packed(id) == plate) {
-                visit(Found { entry, via, by: Match::Edits(edits) });
+    /// Visits the entries found by plate and by pattern, query by query.
+    fn visit(&self, scratch: &Scratch, mut visit: impl FnMut(usize, Found)) {
+        let mut fits = scratch.fits.iter().peekable();
+        let mut visit_fits = |upto: u32, visit: &mut dyn FnMut(usize, Found)| {
+            while let Some(fit) = fits.next_if(|fit| fit.query < upto) {
+                let entry = self.segments.entry(fit.id);
+                visit(fit.query as usize, Found { entry, via: fit.via, by: Match::Pattern });
             }
+        };
+        for answer in &scratch.answers {
+            visit_fits(answer.query, &mut visit);
+            visit(answer.query as usize, answer.found);
         }
+        visit_fits(u32::MAX, &mut visit);
     }
 
     /// Lists the patterns that the queries fit.
