@@ -1,10 +1,11 @@
 //! What is certainly not filed: a Bloom filter small enough to stay in a cache.
 //!
 //! Owns one bit array over the forms of all listed plates, one 64-bit word a form. It answers for most of a miss
-//! without a look at the tables, which are in memory: measured on a 2-core virtual machine, a word out of 8 MiB
-//! costs 1.5 ns among independent ones, a line out of more than that 12 to 17 ns. So it never grows beyond
-//! [`MOST_BYTES`]; with more forms it lets more through (3 % at a million plates of one edit, 70 % at ten million,
-//! where it still saves 2 lines in 8). A 12 MiB filter with fewer false answers was slower.
+//! without a look at the tables, which are in memory: on a 2-core virtual machine with nothing else to do, a word
+//! out of 8 MiB costs 1.5 ns among independent ones, a line out of much more 10 to 17 ns. So it never grows beyond
+//! [`MOST_BYTES`]; with more forms it lets more through (7 % at a million plates of one edit, 80 % at ten million,
+//! where it no longer helps and costs little). At a million plates 2, 4 and 8 MiB were slower than 6, by 25, 10 and
+//! 5 %, on a machine whose caches others were using too.
 
 use super::IndexError;
 use super::lines::{Added, Line, Source, Table};
