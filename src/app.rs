@@ -9,6 +9,7 @@
 
 mod error;
 mod judge;
+mod memory;
 mod status;
 
 use std::convert::Infallible;
@@ -28,11 +29,11 @@ use crate::kafka::{self, Topics};
 use crate::logging::LogControl;
 use crate::metrics::Metrics;
 use crate::notify;
-use crate::policy::suppression::Suppression;
 use crate::reload::{Reloader, Reloads};
 use crate::worker::{WorkerError, WorkerHandle, WorkerReport};
 
 use judge::{Judge, Notes};
+use memory::AlertMemory;
 use status::Shared;
 
 pub use error::AppError;
@@ -122,13 +123,13 @@ async fn start(
 
     let snapshots = reloader.snapshots();
     let mode = config.mode(shared.shadow);
-    let suppression = Suppression::new(config.remembered_alerts);
+    let memory = AlertMemory::new(config, shared.shadow)?;
     let spawn = |worker| {
         let settings = config.pipeline.clone();
-        let judge = Judge::new(settings, snapshots.clone(), suppression.clone(), worker, mode);
+        let judge = Judge::new(settings, snapshots.clone(), memory.clone(), worker, mode);
         let notes = Notes {
             metrics: shared.metrics.worker(&config.kafka.worker_name(worker), &topics.reads),
-            suppression: suppression.clone(),
+            suppression: memory.suppression.clone(),
             worker,
             mode,
             dead_letter_topic: Arc::clone(&config.pipeline.dead_letter_topic),

@@ -141,12 +141,21 @@ impl Config {
         self.pipeline.feeds.iter().map(|feed| feed.topic.clone()).collect()
     }
 
+    /// Topics of alerts, timely and late, each once.
+    #[must_use]
+    pub fn alert_topics(&self) -> Vec<String> {
+        let lists = self.plan.lists.iter().map(|list| list.settings.alert_topic.to_string());
+        let mut topics: Vec<String> = lists.chain([self.pipeline.late_topic.to_string()]).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        topics
+    }
+
     /// Topics that are written, each once.
     #[must_use]
     pub fn output_topics(&self) -> Vec<String> {
-        let lists = self.plan.lists.iter().map(|list| list.settings.alert_topic.to_string());
-        let own = [&self.pipeline.late_topic, &self.pipeline.dead_letter_topic].map(ToString::to_string);
-        let mut topics: Vec<String> = lists.chain(own).collect();
+        let mut topics = self.alert_topics();
+        topics.push(self.pipeline.dead_letter_topic.to_string());
         topics.sort_unstable();
         topics.dedup();
         topics

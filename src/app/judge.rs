@@ -15,14 +15,16 @@ use crate::metrics::{Judged, WorkerMetrics};
 use crate::pipeline::{self, Pipeline, PipelineSettings};
 use crate::policy::suppression::{Suppression, WorkerId};
 use crate::snapshot::Snapshot;
-use crate::worker::{Mode, Observer, Partition, PartitionLag, Process};
+use crate::worker::{Mode, Observer, Partition, PartitionLag, Process, ProcessError};
+
+use super::memory::AlertMemory;
 
 /// One worker's pipeline.
 #[derive(Debug)]
 pub(super) struct Judge {
     pipeline: Pipeline,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    suppression: Suppression,
+    memory: AlertMemory,
     worker: WorkerId,
     mode: Mode,
     judged: Judged,
@@ -32,14 +34,14 @@ impl Judge {
     pub(super) fn new(
         settings: PipelineSettings,
         mut snapshots: watch::Receiver<Arc<Snapshot>>,
-        suppression: Suppression,
+        memory: AlertMemory,
         worker: WorkerId,
         mode: Mode,
     ) -> Self {
         snapshots.mark_changed();
-        let repeats = pipeline::Judge { suppression: suppression.clone(), worker };
+        let repeats = pipeline::Judge { suppression: memory.suppression.clone(), worker };
         let pipeline = Pipeline::new(settings, Some(repeats));
-        Self { pipeline, snapshots, suppression, worker, mode, judged: Judged::default() }
+        Self { pipeline, snapshots, memory, worker, mode, judged: Judged::default() }
     }
 
     /// The snapshot in force; notes the names of its lists if it is another than last time.
@@ -60,17 +62,22 @@ impl Process for Judge {
         self.judged.stats.clone_from(self.pipeline.process(batch, &snapshot, Timestamp::now(), outbox));
         if self.mode == Mode::Shadow {
             // Nothing is published, so nobody will say that it was.
-            self.suppression.commit(self.worker);
+            self.memory.suppression.commit(self.worker);
         }
         &self.judged
     }
 
+    fn first_reads(&mut self, _: &[Partition], earliest_ms: Option<i64>) -> Result<(), ProcessError> {
+        let snapshot = self.pin();
+        self.memory.recall(&snapshot, earliest_ms)
+    }
+
     fn committed(&mut self) {
-        self.suppression.commit(self.worker);
+        self.memory.suppression.commit(self.worker);
     }
 
     fn aborted(&mut self) {
-        self.suppression.rollback(self.worker);
+        self.memory.suppression.rollback(self.worker);
     }
 }
 

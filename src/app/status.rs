@@ -189,9 +189,13 @@ impl Daemon for Shared {
     }
 }
 
-/// For how long a worker has made no progress: not come round, or not advanced while reads wait.
+/// For how long a measured lag is believed: several times the interval at which it is measured by default.
+const LAG_HOLDS: Duration = Duration::from_secs(30);
+
+/// For how long a worker has made no progress: not come round, or not advanced while reads wait. A lag that is not
+/// measured any more, because the broker is gone, says nothing of what waits now.
 fn standstill(worker: &WorkerStatus) -> Duration {
-    let waiting = worker.lag().unwrap_or(0) > 0;
+    let waiting = worker.lag().unwrap_or(0) > 0 && worker.since_lag <= LAG_HOLDS;
     if waiting { worker.since_progress.max(worker.since_advance) } else { worker.since_progress }
 }
 

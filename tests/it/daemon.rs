@@ -94,12 +94,14 @@ impl Town {
         client
     }
 
-    /// Reads of these plates, captured now.
+    /// Reads of these plates, captured just now, one after the other.
     fn produce(&self, plates: &[&str]) {
         let now = jiff::Timestamp::now();
-        self.produce_raw(
-            plates.iter().map(|plate| format!(r#"{{"plate":"{plate}","captured_at":"{now}"}}"#)),
-        );
+        let read = |(nth, plate): (usize, &&str)| {
+            let captured = now + Duration::from_millis(nth as u64);
+            format!(r#"{{"plate":"{plate}","captured_at":"{captured}"}}"#)
+        };
+        self.produce_raw(plates.iter().enumerate().map(read));
     }
 
     fn produce_raw(&self, payloads: impl Iterator<Item = String>) {
@@ -109,6 +111,13 @@ impl Town {
             producer.send(record).map_err(|(error, _)| error).unwrap();
         }
         producer.flush(PATIENCE).unwrap();
+    }
+
+    /// How many records a topic has.
+    fn ends(&self, topic: &str) -> i64 {
+        let observer: BaseConsumer = self.client().set("group.id", "observer").create().unwrap();
+        let end = |partition| observer.fetch_watermarks(topic, partition, PATIENCE).unwrap().1;
+        end(0) + end(1)
     }
 
     /// Waits for so many records of a topic, from its beginning.
@@ -136,6 +145,12 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
         assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
         std::thread::park_timeout(Duration::from_millis(10));
     }
+}
+
+/// The sum of all series that begin so.
+fn total(metrics: &str, series: &str) -> u64 {
+    let values = metrics.lines().filter(|line| line.starts_with(series));
+    values.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }
 
 /// Status and body of an answer.
@@ -235,6 +250,24 @@ async fn listed_vehicle_comes_out_as_an_alert_and_garbage_as_a_dead_letter() {
     }
     let summary = daemon.stop().await.unwrap();
     assert_eq!(summary, Summary { reads: 4, published: 3 });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repeat_of_an_alert_is_suppressed_also_by_a_daemon_that_was_started_after_it() {
+    let town = Town::new();
+    let mut daemon = Running::start(&town).await;
+    for suppressed in [1, 2] {
+        block_in_place(|| town.produce(&["ABC1234", "ABC1234"]));
+        let metrics = daemon.started.metrics.clone();
+        wait_until("suppressed hits", || {
+            total(&metrics.render(), "hotplate_suppressed_total{") == suppressed
+        });
+        daemon.stop().await.unwrap();
+        // One alert, whoever was running.
+        assert_eq!(block_in_place(|| town.ends("hotplate.alerts")), 1);
+        daemon = Running::start(&town).await;
+    }
+    daemon.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -488,8 +521,7 @@ async fn shadow_matches_and_publishes_and_commits_nothing() {
     assert_eq!(daemon.status()["shadow"], true);
     assert_eq!(daemon.stop().await.unwrap().published, 0);
     let observer: BaseConsumer = town.client().set("group.id", "town").create().unwrap();
-    let ends = |topic, partition| observer.fetch_watermarks(topic, partition, PATIENCE).unwrap().1;
-    assert_eq!([ends("hotplate.alerts", 0), ends("hotplate.alerts", 1)], [0, 0]);
+    assert_eq!(block_in_place(|| town.ends("hotplate.alerts")), 0);
     let mut committed = rdkafka::TopicPartitionList::new();
     committed.add_partition_range("reads", 0, 1);
     let committed = observer.committed_offsets(committed, PATIENCE).unwrap();

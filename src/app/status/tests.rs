@@ -29,8 +29,9 @@ fn worker_is_healthy_while_its_loop_turns_and_it_advances_when_reads_wait() {
         (worker(60, 60, Some(5), Running), None),
         // An idle topic.
         (worker(0, 90_000, Some(0), Running), None),
-        // A broker that never told how much is waiting.
+        // A broker that never told how much is waiting, and one that has not told for long.
         (worker(0, 90_000, None, Running), None),
+        (WorkerStatus { since_lag: Duration::from_secs(31), ..worker(0, 90_000, Some(5), Running) }, None),
         (worker(61, 61, Some(0), Running), Some("worker gate-0 has not come round for 61 s")),
         (worker(61, 0, None, Starting), Some("worker gate-0 has not come round for 61 s")),
         (worker(0, 61, Some(5), Running), Some("worker gate-0 has not advanced for 61 s while 5 reads wait")),
