@@ -77,7 +77,7 @@ fn print_lists(out: &mut dyn Write, examined: &Examined) -> io::Result<()> {
     )?;
     examined.lists.iter().try_for_each(|list| print_list(out, list, width))?;
     if let Ok(bytes) = examined.result {
-        writeln!(out, "index over all lists: {}", mebibytes(bytes))?;
+        writeln!(out, "index over all lists: {}", human(bytes))?;
     }
     Ok(())
 }
@@ -88,7 +88,7 @@ fn print_list(out: &mut dyn Write, list: &ListState, width: usize) -> io::Result
         return writeln!(out, "{id:width$}  error: {failure}");
     }
     let rejected = report.as_ref().map_or(0, |report| report.rejected);
-    let memory = mebibytes(*memory_bytes);
+    let memory = human(*memory_bytes);
     let version = version.as_deref().unwrap_or_default();
     writeln!(out, "{id:width$}  {entries:>10}  {patterns:>8}  {rejected:>8}  {memory:>10}  {version}")?;
     let Some(report) = report else { return Ok(()) };
@@ -120,6 +120,7 @@ fn probe(out: &mut dyn Write, config: &Config) -> io::Result<Result<bool, KafkaE
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for reading")]
-fn mebibytes(bytes: usize) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+fn human(bytes: usize) -> String {
+    let (unit, size) = if bytes < 1 << 20 { ("KiB", 1 << 10) } else { ("MiB", 1 << 20) };
+    format!("{:.1} {unit}", bytes as f64 / f64::from(size))
 }

@@ -15,6 +15,7 @@ use crate::logging::{self, LogControl};
 
 /// Run the daemon.
 #[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
 pub(super) struct Args {
     /// The config file.
     #[arg(long, short, value_name = "FILE", env = "HOTPLATE_CONFIG")]
@@ -23,6 +24,14 @@ pub(super) struct Args {
     #[arg(long)]
     shadow: bool,
 }
+
+/// What signals do, for `--help`.
+const HELP: &str = "\
+Signals:
+  TERM, INT  drain, publish, commit and end, within shutdown.deadline; a second one ends it at once
+  HUP        reload config and lists, as POST /-/reload does
+
+`hotplate --help` lists the exit codes.";
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let config =

@@ -376,6 +376,18 @@ async fn admin_port_that_is_taken_stops_the_start_before_anything_else() {
     assert!(error.to_string().contains(&address.to_string()), "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn topic_full_of_garbage_stops_the_daemon_with_the_reason() {
+    let town = Town::new();
+    let limit = "[worker]\ndead_letters.max_consecutive = 3";
+    town.write("hotplate.toml", &town.config().replace("[worker]", limit));
+    let daemon = Running::start(&town).await;
+    block_in_place(|| town.produce_raw((0..20).map(|nth| format!("garbage {nth}"))));
+    let error = daemon.task.await.unwrap().unwrap_err();
+    assert_eq!(error.exit_code(), 65);
+    assert!(error.to_string().contains("see worker.dead_letters"), "{error}");
+}
+
 /// The error of a daemon that does not start.
 async fn refused(town: &Town) -> AppError {
     let (_shutdown, shut) = mpsc::channel(1);

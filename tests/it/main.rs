@@ -8,6 +8,7 @@
 mod allocations;
 mod command;
 mod daemon;
+mod daemon_real;
 mod demo;
 mod generate;
 mod kafka_mock;
