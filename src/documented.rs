@@ -1,6 +1,6 @@
 //! Settings that carry their own documentation.
 //!
-//! Owns one macro: a settings struct declared inside [`documented!`] keeps its doc comments at run time, so the
+//! Owns one macro: a settings struct declared inside `documented!` keeps its doc comments at run time, so the
 //! complete config file is written from the same lines that rustdoc shows, and cannot say something else. A doc
 //! line that starts with `Example:` gives the value shown for a key that has no default.
 
