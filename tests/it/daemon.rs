@@ -446,15 +446,19 @@ struct Process {
 }
 
 impl Process {
-    fn start(town: &Town, args: &[&str]) -> Self {
+    fn start(town: &Town) -> Self {
+        Self::start_at(town, "debug")
+    }
+
+    /// With this log level in the config.
+    fn start_at(town: &Town, level: &str) -> Self {
+        town.write("hotplate.toml", &format!("{}\n[logging]\nlevel = \"{level}\"\n", town.config()));
         let notified = std::os::unix::net::UnixDatagram::bind(town.path("notify")).unwrap();
         notified.set_read_timeout(Some(PATIENCE)).unwrap();
         let child = hotplate(&["run", "--config"])
             .arg(town.path("hotplate.toml"))
-            .args(args)
             .env("NOTIFY_SOCKET", town.path("notify"))
             .env("WATCHDOG_USEC", "200000")
-            .env("HOTPLATE_LOGGING__LEVEL", "debug")
             .env("HOTPLATE_LOGGING__FORMAT", "json")
             .stderr(Stdio::piped())
             .spawn()
@@ -490,7 +494,7 @@ impl Process {
 #[test]
 fn systemd_is_told_and_no_plate_is_logged() {
     let town = Town::new();
-    let process = Process::start(&town, &[]);
+    let process = Process::start(&town);
     assert!(process.told().starts_with("READY=1\nSTATUS=1 workers, 2 lists, 2 entries"));
     town.produce(&["ABC1234", "QQQ5555", "xyz 7890"]);
     town.produce_raw(["{\"plate\":\"GARB4GE\"".to_owned()].into_iter());
@@ -543,7 +547,7 @@ async fn shadow_matches_and_publishes_and_commits_nothing() {
 #[test]
 fn process_whose_broker_is_gone_ends_in_time_with_a_code_of_its_own() {
     let town = Town::new();
-    let process = Process::start(&town, &[]);
+    let process = Process::start(&town);
     assert!(process.told().starts_with("READY=1\n"));
     town.produce(&["ABC1234"]);
     town.records("hotplate.alerts", 1);
@@ -556,9 +560,24 @@ fn process_whose_broker_is_gone_ends_in_time_with_a_code_of_its_own() {
 }
 
 #[test]
+fn log_level_changes_with_a_reload() {
+    let town = Town::new();
+    let process = Process::start_at(&town, "info");
+    assert!(process.told().starts_with("READY=1\n"));
+    town.write("hotplate.toml", &format!("{}\n[logging]\nlevel = \"off\"\n", town.config()));
+    process.signal("-HUP");
+    assert!(process.told().starts_with("RELOADING=1\n"));
+    assert!(process.told().starts_with("READY=1\n"));
+    process.signal("-TERM");
+    let (code, log) = process.end();
+    assert_eq!(code, Some(0));
+    assert!(log.contains("taking reads") && !log.contains("stopped"), "{log}");
+}
+
+#[test]
 fn interrupt_ends_a_daemon_in_order() {
     let town = Town::new();
-    let process = Process::start(&town, &[]);
+    let process = Process::start(&town);
     assert!(process.told().starts_with("READY=1\n"));
     process.signal("-INT");
     assert_eq!(process.end().0, Some(0));
