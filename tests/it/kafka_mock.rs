@@ -183,8 +183,11 @@ fn a_stop_with_nothing_unconfirmed_is_a_good_end_though_the_broker_is_gone() {
     corner.wait_until("the commit", || corner.committed_reads() == 10);
     // Twice, because the news may have been on its way while the commit was made.
     for _ in 0..2 {
-        let before = worker.status().since_lag;
-        corner.wait_until("news of it", || worker.status().since_lag < before);
+        let mut last = worker.status().since_lag;
+        corner.wait_until("news of it", || {
+            let before = std::mem::replace(&mut last, worker.status().since_lag);
+            last < before
+        });
     }
     broker.set_reachable(false).unwrap();
     worker.stop();
