@@ -198,8 +198,8 @@ pub trait AlertSink {
     /// Gets ready to publish, for transactions: takes over from an earlier holder of the same identity.
     ///
     /// # Errors
-    /// When that is not possible before the deadline.
-    fn start(&mut self, deadline: Instant) -> Result<(), SinkError>;
+    /// When that is not possible, or takes too long.
+    fn start(&mut self) -> Result<(), SinkError>;
 
     /// Hands over one record and does not wait. Exactly one [`Delivery`] with this id follows an `Ok`.
     ///
@@ -344,7 +344,7 @@ impl<M> NoSink<M> {
 impl<M> AlertSink for NoSink<M> {
     type Membership = M;
 
-    fn start(&mut self, _: Instant) -> Result<(), SinkError> {
+    fn start(&mut self) -> Result<(), SinkError> {
         Ok(())
     }
 

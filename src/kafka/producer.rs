@@ -27,6 +27,7 @@ pub struct KafkaSink {
     producer: BaseProducer<ProducerEvents>,
     reads: Vec<String>,
     transactional: bool,
+    connect_timeout: Duration,
     /// A commit was asked for and not answered in time; it can only be asked for again.
     committing: bool,
 }
@@ -46,7 +47,13 @@ impl KafkaSink {
         let producer = config
             .create_with_context(ProducerEvents::default())
             .map_err(|error| KafkaError::Client(error.to_string()))?;
-        Ok(Self { producer, reads, transactional: mode == Mode::ExactlyOnce, committing: false })
+        Ok(Self {
+            producer,
+            reads,
+            transactional: mode == Mode::ExactlyOnce,
+            connect_timeout: settings.connect_timeout,
+            committing: false,
+        })
     }
 
     /// Serves one event after the other until none is ready.
@@ -88,7 +95,7 @@ impl KafkaSink {
             let sent = self.producer.send_offsets_to_transaction(&list, &membership.0, left(deadline));
             match sent.map_err(|error| sort(&error)) {
                 Ok(()) => return Ok(()),
-                Err(Sorted::Again(_)) if Instant::now() < deadline => {}
+                Err(Sorted::Again(_)) if Instant::now() < deadline => rest(),
                 Err(Sorted::Again(reason) | Sorted::Abort(reason)) => {
                     return Err(TransactionError::Abort(reason));
                 }
@@ -102,7 +109,7 @@ impl KafkaSink {
         let committed = loop {
             match self.producer.commit_transaction(left(deadline)).map_err(|error| sort(&error)) {
                 Ok(()) => break Ok(()),
-                Err(Sorted::Again(_)) if Instant::now() < deadline => {}
+                Err(Sorted::Again(_)) if Instant::now() < deadline => rest(),
                 Err(Sorted::Again(reason)) => return Err(TransactionError::Fatal(SinkError::Busy(reason))),
                 Err(Sorted::Abort(reason)) => break Err(TransactionError::Abort(reason)),
                 Err(Sorted::Fatal(error)) => break Err(TransactionError::Fatal(error)),
@@ -116,16 +123,18 @@ impl KafkaSink {
 impl AlertSink for KafkaSink {
     type Membership = Membership;
 
-    fn start(&mut self, deadline: Instant) -> Result<(), SinkError> {
+    fn start(&mut self) -> Result<(), SinkError> {
         if !self.transactional {
             return Ok(());
         }
+        let deadline = Instant::now() + self.connect_timeout;
         loop {
             match self.producer.init_transactions(left(deadline)).map_err(|error| sort(&error)) {
                 Ok(()) => return Ok(()),
-                Err(Sorted::Again(_)) if Instant::now() < deadline => {}
-                Err(Sorted::Again(reason)) => return Err(SinkError::Busy(reason)),
-                Err(Sorted::Abort(reason)) => return Err(SinkError::Client(reason)),
+                Err(Sorted::Again(_)) if Instant::now() < deadline => rest(),
+                Err(Sorted::Again(reason) | Sorted::Abort(reason)) => {
+                    return Err(SinkError::Client(format!("no transactional producer: {reason}")));
+                }
                 Err(Sorted::Fatal(error)) => return Err(error),
             }
         }
@@ -188,7 +197,7 @@ impl AlertSink for KafkaSink {
             self.producer.poll(Duration::ZERO);
             match aborted.map_err(|error| sort(&error)) {
                 Ok(()) => return Ok(()),
-                Err(Sorted::Again(_)) if Instant::now() < deadline => {}
+                Err(Sorted::Again(_)) if Instant::now() < deadline => rest(),
                 Err(Sorted::Again(reason)) => return Err(SinkError::Busy(reason)),
                 Err(Sorted::Abort(reason)) => return Err(SinkError::Client(reason)),
                 Err(Sorted::Fatal(error)) => return Err(error),
@@ -221,6 +230,11 @@ fn fatal(code: Code, text: String) -> SinkError {
         Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch => SinkError::Fenced(text),
         _ => SinkError::Client(text),
     }
+}
+
+/// Most errors that are to be tried again come after a wait, but not all.
+fn rest() {
+    std::thread::park_timeout(Duration::from_millis(5));
 }
 
 fn left(deadline: Instant) -> Duration {

@@ -41,6 +41,9 @@ pub enum WorkerError {
         /// Of the last one.
         reason: String,
     },
+    /// Told to stop, it had to abort its last transaction.
+    #[error("stopped with its last transaction aborted, whose reads will be read again: {0}")]
+    Aborted(String),
     /// What has to be known before the first read of a partition is not to be had.
     #[error("cannot prepare for new partitions: {0}")]
     Process(#[from] ProcessError),
@@ -69,6 +72,7 @@ impl WorkerError {
             Self::Source(SourceError::Fenced(_)) | Self::Sink(SinkError::Fenced(_)) => 77,
             Self::Source(SourceError::Commit(_))
             | Self::Sink(SinkError::Busy(_))
+            | Self::Aborted(_)
             | Self::Unconfirmed { .. }
             | Self::Deadline(_) => 75,
             Self::Source(_)
@@ -105,7 +109,10 @@ pub enum SourceError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SinkError {
     /// Another producer with the same transactional id has taken over.
-    #[error("another instance with the same name publishes now ({0}); instance names must be unique")]
+    #[error(
+        "another instance with the same name publishes now, or a transaction was open for longer than \
+        kafka.transaction_timeout ({0}); instance names must be unique"
+    )]
     Fenced(String),
     /// Not done before the deadline; the call can be repeated.
     #[error("no answer in time: {0}")]

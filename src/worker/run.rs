@@ -10,8 +10,8 @@ use super::outgoing::{Outbound, Outgoing};
 use super::transaction::Transaction;
 use super::{
     AlertSink, Control, DeadLetterLimit, DeadLetters, Delivery, FillLimits, Mode, Observer, OffsetTracker,
-    Partition, PartitionLag, Position, Process, ReadSource, Rebalance, SinkError, WorkerError, WorkerReport,
-    WorkerSettings, WorkerState,
+    Partition, PartitionLag, Position, Process, ReadSource, Rebalance, SinkError, SourceError, WorkerError,
+    WorkerReport, WorkerSettings, WorkerState,
 };
 use crate::batch::{Outbox, ReadBatch};
 
@@ -110,23 +110,28 @@ where
     /// # Errors
     /// Why it ended by itself, or that not everything was confirmed when it had to.
     pub fn run(&mut self) -> Result<WorkerReport, WorkerError> {
-        self.sink.start(Instant::now() + self.settings.drain_timeout)?;
+        self.sink.start()?;
         self.source.start()?;
         self.control.enter(WorkerState::Running);
         let ran = self.turns();
         self.control.enter(WorkerState::Draining);
-        match ran {
-            Ok(()) => self.drain(None)?,
-            Err(error) => {
-                // What was acknowledged before need not be read again; whether that works changes nothing.
-                let _ = match error {
-                    WorkerError::DeadLetterLimit(_) => self.drain(None),
-                    _ => self.store(),
-                };
-                return Err(error);
-            }
+        if let Err(error) = ran {
+            self.salvage(&error);
+            return Err(error);
         }
+        self.drain(None)?;
         Ok(self.report)
+    }
+
+    /// Before it ends with an error: what was acknowledged need not be read again, and an open transaction need
+    /// not hold up who reads committed. Whether either works changes nothing of the error.
+    fn salvage(&mut self, error: &WorkerError) {
+        let _ = match (error, self.mode) {
+            (WorkerError::DeadLetterLimit(_), _) => self.drain(None),
+            (WorkerError::Sink(_), _) => Ok(()),
+            (_, Mode::ExactlyOnce) => self.abort_open_transaction(),
+            (_, Mode::AtLeastOnce | Mode::Shadow) => self.store(),
+        };
     }
 
     fn turns(&mut self) -> Result<(), WorkerError> {
@@ -198,11 +203,18 @@ where
     }
 
     fn fill(&mut self, room: bool) -> Result<(), WorkerError> {
-        let waiting = !room || self.outgoing.in_flight() > 0 || self.transaction.is_open();
+        let busy = !room || self.outgoing.in_flight() > 0 || self.transaction.is_open();
+        let wait = match self.batch.is_empty() {
+            true if busy => BUSY_WAIT,
+            true => IDLE_WAIT,
+            // These have waited for room; they are not to wait for more.
+            false if room => Duration::ZERO,
+            false => BUSY_WAIT,
+        };
         let limits = FillLimits {
             reads: self.settings.batch_reads,
             bytes: self.settings.batch_bytes,
-            wait: if waiting { BUSY_WAIT } else { IDLE_WAIT },
+            wait,
             collect: self.settings.batch_wait,
         };
         self.source.fill(&mut self.batch, limits)?;
@@ -327,10 +339,15 @@ where
             return if self.mode == Mode::ExactlyOnce { self.abandon(partitions) } else { Ok(()) };
         }
         match self.drain(Some(partitions)) {
-            Err(WorkerError::Source(super::SourceError::Commit(_)) | WorkerError::Unconfirmed { .. }) => {
+            // Left open, it would be committed later with alerts of reads that another judges again.
+            Err(WorkerError::Unconfirmed { .. }) if self.mode == Mode::ExactlyOnce => {
+                self.abandon(partitions)
+            }
+            Err(WorkerError::Source(SourceError::Commit(_)) | WorkerError::Unconfirmed { .. }) => {
                 self.observer.failed("commit");
                 Ok(())
             }
+            Err(WorkerError::Aborted(_)) => Ok(()),
             other => other,
         }
     }
@@ -340,7 +357,10 @@ where
         let deadline = Instant::now() + self.settings.drain_timeout;
         match self.mode {
             Mode::Shadow => self.store(),
-            Mode::ExactlyOnce => self.finish_transaction(going.unwrap_or_default(), deadline),
+            Mode::ExactlyOnce => match self.finish_transaction(going.unwrap_or_default(), deadline)? {
+                None => Ok(()),
+                Some(reason) => Err(WorkerError::Aborted(reason)),
+            },
             Mode::AtLeastOnce => {
                 let flushed = self.flush(deadline);
                 self.store()?;

@@ -132,7 +132,7 @@ where
         match self.finish_transaction(&[], deadline) {
             // A broker that is slow is waited for here, with the open transaction; the next turn goes on.
             Err(WorkerError::Unconfirmed { .. }) => Ok(()),
-            other => other,
+            other => other.map(|_| ()),
         }
     }
 
@@ -148,24 +148,25 @@ where
     }
 
     /// Ends the transaction, if there is anything to end: commits it, or else aborts it and goes back, except
-    /// in partitions that are `going`.
+    /// in partitions that are `going`. Returns why it was aborted, if it was.
     pub(super) fn finish_transaction(
         &mut self,
         going: &[Partition],
         deadline: Instant,
-    ) -> Result<(), WorkerError> {
+    ) -> Result<Option<String>, WorkerError> {
         if !self.transaction.is_doomed() {
             self.flush(deadline)?;
         }
         let doom = match self.transaction.doom.take() {
             Some(doom) => doom,
             None => match self.commit(deadline) {
-                Ok(()) => return self.settle_answered(),
+                Ok(()) => return self.settle_answered().map(|()| None),
                 Err(TransactionError::Abort(reason)) => reason,
                 Err(TransactionError::Fatal(error)) => return Err(error.into()),
             },
         };
-        self.abort(doom, going, deadline)
+        self.abort(doom.clone(), going, deadline)?;
+        Ok(Some(doom))
     }
 
     fn commit(&mut self, deadline: Instant) -> Result<(), TransactionError> {
@@ -237,6 +238,15 @@ where
         if self.transaction.is_open() {
             let deadline = Instant::now() + self.settings.drain_timeout;
             self.abort("partitions were lost".to_owned(), going, deadline)?;
+        }
+        Ok(())
+    }
+
+    /// Tries once to abort what is open, before the worker ends.
+    pub(super) fn abort_open_transaction(&mut self) -> Result<(), WorkerError> {
+        if self.transaction.is_open() {
+            self.process.aborted();
+            self.sink.abort(Instant::now() + ABORT_ATTEMPT)?;
         }
         Ok(())
     }

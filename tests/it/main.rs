@@ -12,6 +12,7 @@ mod daemon_real;
 mod demo;
 mod generate;
 mod kafka_mock;
+mod kafka_outage;
 mod kafka_real;
 mod kafka_tail;
 mod layering;

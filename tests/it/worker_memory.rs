@@ -319,6 +319,49 @@ fn a_failed_transaction_is_aborted_and_its_reads_are_judged_again() {
 }
 
 #[test]
+fn a_stop_that_has_to_abort_says_that_reads_come_again() {
+    let broker = Broker::new(1);
+    broker.change(|state| (state.hold_answers, state.begun) = (true, 0));
+    produce(&broker, 0, ["hit"]);
+    let worker = broker.start(Mode::ExactlyOnce, settings());
+    broker.wait_for("the alert on its way", |state| state.sent == 1);
+    worker.stop();
+    broker.change(|state| {
+        state.faults.push_back(Fault::CommitAborts);
+        state.hold_answers = false;
+    });
+    // Whether the abort came before the stop was seen or after, the read is not committed and the exit says so,
+    // or it was judged again and committed.
+    match join(worker) {
+        Err(error) => {
+            assert!(matches!(error, WorkerError::Aborted(_)), "{error}");
+            assert_eq!(
+                (error.exit_code(), broker.committed(0), broker.payloads("alerts").len()),
+                (75, None, 0)
+            );
+        }
+        Ok(_) => assert_eq!((broker.committed(0), broker.payloads("alerts").len()), (Some(1), 1)),
+    }
+}
+
+#[test]
+fn partitions_do_not_go_with_a_transaction_open_that_holds_their_alerts() {
+    let broker = Broker::new(2);
+    broker.change(|state| state.hold_answers = true);
+    produce(&broker, 0, ["hit goes"]);
+    produce(&broker, 1, ["hit stays"]);
+    let drain_timeout = Duration::from_millis(200);
+    let worker = broker.start(Mode::ExactlyOnce, WorkerSettings { drain_timeout, ..settings() });
+    broker.wait_for("both on their way", |state| state.sent == 2);
+    let revoked = Rebalance::Revoked { partitions: vec![partition(0)], lost: false };
+    broker.change(|state| state.rebalances.push_back(revoked));
+    broker.wait_for("what stays", |state| state.committed.contains_key(&partition(1)));
+    stop(worker).unwrap();
+    assert_eq!(broker.payloads("alerts"), ["hit stays"]);
+    assert_eq!(broker.committed(0), None);
+}
+
+#[test]
 fn a_fenced_worker_ends_and_says_so() {
     let broker = Broker::new(1);
     broker.change(|state| state.faults.push_back(Fault::Fenced));

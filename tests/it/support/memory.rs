@@ -321,7 +321,7 @@ impl MemorySink {
 impl AlertSink for MemorySink {
     type Membership = ();
 
-    fn start(&mut self, _: Instant) -> Result<(), SinkError> {
+    fn start(&mut self) -> Result<(), SinkError> {
         Ok(())
     }
 
