@@ -184,7 +184,7 @@ fn a_record_that_is_not_delivered_stops_the_worker_before_its_offset() {
     };
     assert_eq!((reason, error.exit_code()), (&failed, 69));
     assert!(broker.committed(0).is_none_or(|next| next <= 1));
-    assert!(broker.state().closed, "it leaves its group");
+    broker.wait_for("it leaves its group", |state| state.closed);
 }
 
 #[test]
