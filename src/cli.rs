@@ -6,8 +6,11 @@
 mod check;
 mod config;
 mod demo;
+mod evaluate;
 mod exit;
 mod generate;
+mod input;
+mod lists;
 mod match_reads;
 mod run;
 mod stdout;
@@ -34,6 +37,7 @@ enum Command {
     Config(config::Args),
     Demo(demo::Args),
     Match(match_reads::Args),
+    Evaluate(evaluate::Args),
     Generate(generate::Args),
 }
 
@@ -58,6 +62,7 @@ impl Cli {
             Command::Config(args) => config::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Match(args) => match_reads::run(&args),
+            Command::Evaluate(args) => evaluate::run(&args),
             Command::Generate(args) => generate::run(&args),
         }
     }

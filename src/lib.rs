@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod digest;
 pub mod documented;
+pub mod evaluate;
 pub mod evidence;
 pub mod hotlist;
 pub mod index;

@@ -43,6 +43,8 @@ pub struct ListPlan {
     pub path: PathBuf,
     /// How the file is to be read.
     pub load: LoadSettings,
+    /// Whether the policy is meant as it is, however absurd for the list.
+    pub force: bool,
 }
 
 /// Where plans come from: reads the config again. An error is told to whoever asked for the reload.
@@ -155,20 +157,17 @@ impl Reloader {
 pub struct Examined {
     /// Every list, with what became of its lines or why it cannot be loaded.
     pub lists: Vec<ListState>,
-    /// Bytes of the index over all of them, or what stands against a start.
-    pub result: Result<usize, ReloadError>,
+    /// All of them together, or what stands against a start.
+    pub result: Result<Arc<Snapshot>, ReloadError>,
 }
 
-/// Loads and builds all that a plan names, as a start would, and drops it again.
+/// Loads and builds all that a plan names, as a start would.
 #[must_use]
 pub fn examine(plan: Plan, now: Timestamp) -> Examined {
     let slots = load_all(plan.lists, &[], now);
     let failures = failures(&slots);
     let result = if failures.is_empty() {
-        build(&slots, plan.rules).map(|snapshot| {
-            let memory = snapshot.index().memory();
-            memory.plates_bytes + memory.patterns_bytes
-        })
+        build(&slots, plan.rules)
     } else {
         Err(ReloadError::Lists { swapped: false, failures })
     };

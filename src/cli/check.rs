@@ -1,8 +1,9 @@
 //! `hotplate check`: whether a config can be run, without running it.
 //!
 //! Reads the config as `run` does, loads its lists, makes its Kafka clients and drops them again, and prints what
-//! would be in force. Joins no group and binds no port. Goes on after an error, so that one call tells them all.
+//! would be in force and how many false alerts to expect of it; a policy that is absurd for its list is refused. Joins no group and binds no port. Goes on after an error, so that one call tells them all.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use super::stdout::with_stdout;
 use super::{Exit, Failure};
 use crate::config::{Config, environment};
+use crate::evaluate::Expectation;
 use crate::kafka::{self, KafkaError, Topics};
 use crate::reload::{self, Examined, ListState};
 
@@ -23,6 +25,9 @@ pub(super) struct Args {
     /// Also reach the brokers and look for the topics, and say what could not be probed.
     #[arg(long)]
     connect: bool,
+    /// Accept policies that are absurd for their lists, such as two edits on a million plates.
+    #[arg(long)]
+    force: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
@@ -30,28 +35,59 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Config::load(&args.config, environment()).map_err(|error| Failure::new(Exit::Config, error))?;
     let examined = reload::examine(config.plan.clone(), Timestamp::now());
     let clients = kafka::check_clients(&config.kafka, config.mode(false));
+    let expectations = expectations(&config, &examined);
     let mut probed = Ok(true);
     with_stdout(|out| {
         print_topics(out, &config)?;
         print_lists(out, &examined)?;
+        print_expectations(out, &expectations)?;
         print_clients(out, &clients)?;
         if args.connect && clients.is_ok() {
             probed = probe(out, &config)?;
         }
         Ok(())
     })?;
-    verdict(args, examined, clients, probed)
+    let absurd = absurd(args, &config, &expectations);
+    verdict(args, examined, absurd, clients, probed)
+}
+
+/// What to expect of every list, if all of them can be loaded.
+fn expectations(config: &Config, examined: &Examined) -> Vec<Expectation> {
+    let Ok(snapshot) = &examined.result else { return Vec::new() };
+    let mut readers: BTreeSet<&str> = BTreeSet::new();
+    for feed in &config.pipeline.feeds {
+        readers.insert(feed.reader_of(None, None).unwrap_or("neutral"));
+        readers.extend(feed.camera_readers.values().chain(feed.site_readers.values()).map(String::as_str));
+    }
+    let readers: Vec<&str> = readers.into_iter().collect();
+    (0u16..).zip(snapshot.lists()).map(|(list, _)| Expectation::of(snapshot, list, &readers)).collect()
+}
+
+/// The absurd policies that nobody has forced, a line each.
+fn absurd(args: &Args, config: &Config, expectations: &[Expectation]) -> Result<(), String> {
+    let meant = |list: &str| config.plan.lists.iter().any(|plan| plan.settings.id == list && plan.force);
+    let lines: Vec<String> = expectations
+        .iter()
+        .filter(|expectation| !args.force && !meant(&expectation.list))
+        .filter_map(|expectation| {
+            let Expectation { list, absurd, .. } = expectation;
+            Some(format!("list {list}: {}, or say `force = true`", absurd.as_ref()?))
+        })
+        .collect();
+    if lines.is_empty() { Ok(()) } else { Err(lines.join("\n")) }
 }
 
 /// The first of all errors decides the exit code; all of them were printed or are told here.
 fn verdict(
     args: &Args,
     examined: Examined,
+    absurd: Result<(), String>,
     clients: Result<(), KafkaError>,
     probed: Result<bool, KafkaError>,
 ) -> Result<(), Failure> {
     let kafka = |error: KafkaError| Failure::with_code(error.exit_code(), error);
     examined.result.map_err(|error| Failure::new(Exit::Data, error))?;
+    absurd.map_err(|lines| Failure::message(Exit::Config, lines))?;
     clients.map_err(kafka)?;
     if !probed.map_err(kafka)? {
         return Err(Failure::message(
@@ -76,8 +112,33 @@ fn print_lists(out: &mut dyn Write, examined: &Examined) -> io::Result<()> {
         "list", "entries", "patterns", "rejected", "memory"
     )?;
     examined.lists.iter().try_for_each(|list| print_list(out, list, width))?;
-    if let Ok(bytes) = examined.result {
-        writeln!(out, "index over all lists: {}", human(bytes))?;
+    if let Ok(snapshot) = &examined.result {
+        let memory = snapshot.index().memory();
+        writeln!(out, "index over all lists: {}", human(memory.plates_bytes + memory.patterns_bytes))?;
+    }
+    Ok(())
+}
+
+fn print_expectations(out: &mut dyn Write, expectations: &[Expectation]) -> io::Result<()> {
+    if expectations.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "expected false alerts per million reads of vehicles that are not listed, by reader type:"
+    )?;
+    for Expectation { list, by_reader, by_kind, absurd } in expectations {
+        let told = |name: &str, count: f64| format!("{name} {count:.0}");
+        let by_reader: Vec<String> = by_reader.iter().map(|(name, n)| told(name, *n)).collect();
+        let by_kind: Vec<String> = by_kind.iter().map(|(kind, n)| told(kind.name(), *n)).collect();
+        write!(out, "  {list}: {}", by_reader.join(", "))?;
+        if !by_kind.is_empty() {
+            write!(out, " (entries found by kind alone, without a score: {})", by_kind.join(", "))?;
+        }
+        writeln!(out)?;
+        if let Some(absurd) = absurd {
+            writeln!(out, "    absurd: {absurd}")?;
+        }
     }
     Ok(())
 }

@@ -4,7 +4,6 @@
 //! daemon, so that a run on yesterday's reads tells what the daemon would have published. Reads on one thread and
 //! matches on another. Guarantees alerts in input order, and that a bad line never costs another line's alert.
 
-mod input;
 mod setup;
 mod summary;
 
@@ -16,9 +15,9 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
-use self::input::{Input, Reading};
 use self::setup::Setup;
 use self::summary::Summary;
+use super::input::{Input, Reading};
 use super::stdout::with_stdout;
 use super::{Exit, Failure};
 use crate::batch::{OutRecord, Outbox, ReadBatch, RecordKind};
@@ -62,7 +61,7 @@ pub(super) struct Args {
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum ReadFormat {
+pub(super) enum ReadFormat {
     /// hotplate's own JSON.
     Canonical,
     /// OpenALPR's alpr_results.

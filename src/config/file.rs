@@ -130,6 +130,10 @@ documented! {
         /// Whether alerts of other lists on the same read may name this one, so that agencies can deconflict.
         #[serde(default)]
         pub shared: bool,
+        /// Whether `hotplate check` accepts the policy even if it is absurd for the list, such as one that would alert
+        /// falsely on more than one car in a hundred.
+        #[serde(default)]
+        pub force: bool,
         /// How the list's file is read.
         #[serde(default)]
         pub load: LoadSettings,
@@ -235,6 +239,7 @@ impl ListFile {
             priority: middle_priority(),
             alert_topic: None,
             shared: false,
+            force: false,
             load: LoadSettings::default(),
             policy: MatchPolicy::default(),
             suppression: SuppressionFile::default(),

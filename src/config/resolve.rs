@@ -105,7 +105,7 @@ fn list_plan(list: &ListFile, file: &ConfigFile, folder: &Path) -> ListPlan {
         suppression: SuppressionSettings { window: signed(window), scope },
     };
     let load = LoadSettings { min_pattern_known: list.policy.min_pattern_known, ..list.load.clone() };
-    ListPlan { settings: Arc::new(settings), path: folder.join(&list.path), load }
+    ListPlan { settings: Arc::new(settings), path: folder.join(&list.path), load, force: list.force }
 }
 
 fn rules(matching: &MatchingFile, folder: &Path, problems: &mut Problems) -> Rules {

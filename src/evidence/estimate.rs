@@ -39,13 +39,6 @@ impl Tables {
         });
         (MILLION * expected.sum::<f64>()).min(MILLION)
     }
-
-    /// The most that a calibrated score of the policy's `possible` lets through per million reads, if as many
-    /// vehicles are listed as its `listed_share` says.
-    #[must_use]
-    pub fn most_false_alerts(policy: &MatchPolicy) -> f64 {
-        MILLION * (-least_weight(policy)).exp()
-    }
 }
 
 /// The weight from which on the policy lets a hit out.
@@ -127,11 +120,5 @@ mod tests {
         assert!(priors.is_sorted_by(|a, b| a >= b), "{priors:?}");
         let lengths = [100_000, 10_000, 50].map(|count| expected(count, &policy(0.001, 0.2)));
         assert!(lengths.is_sorted_by(|a, b| a >= b), "{lengths:?}");
-    }
-
-    #[test]
-    fn bound_needs_no_table() {
-        let policy = MatchPolicy { listed_share: 0.5, possible: Some(0.9), ..MatchPolicy::default() };
-        assert!((Tables::most_false_alerts(&policy) - 1e6 / 9.0).abs() < 1e-6);
     }
 }

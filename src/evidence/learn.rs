@@ -142,7 +142,7 @@ fn calibrate<'a>(
     by_reader: &BTreeMap<&'a str, Vec<Labelled<'a>>>,
     everything: &[Labelled<'a>],
 ) -> Result<BTreeMap<&'a str, Reader>, TablesError> {
-    let tables = Tables::assemble(file.clone(), String::new(), equivalents)?;
+    let tables = Tables::assemble(file.clone(), "", String::new(), equivalents)?;
     let groups = by_reader.iter().map(|(name, reads)| (*name, reads.as_slice(), Scale::Confidence));
     let neutral = (NEUTRAL, everything, Scale::Rank);
     let calibrated = groups.chain([neutral]).map(|(name, reads, scale)| {

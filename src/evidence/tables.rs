@@ -15,6 +15,7 @@ use crate::plate::Equivalents;
 /// The tables that weigh evidence, ready for use.
 #[derive(Debug)]
 pub struct Tables {
+    text: String,
     version: String,
     pub(super) file: File,
     pub(super) names: Names,
@@ -60,18 +61,25 @@ impl Tables {
         let digest = Sha256::digest(text.as_bytes());
         let version =
             digest.iter().take(4).fold(format!("{}+", file.version), |v, byte| v + &format!("{byte:02x}"));
-        Self::assemble(file, version, equivalents)
+        Self::assemble(file, text, version, equivalents)
     }
 
     /// The tables of a file that was checked.
     pub(super) fn assemble(
         file: File,
+        text: &str,
         version: String,
         equivalents: &Equivalents,
     ) -> Result<Self, TablesError> {
         let names = Names::new(&file.alias, &file.near)?;
         let confusions = Confusions::new(&file.confusion, equivalents);
-        Ok(Self { version, names, confusions, equivalents: equivalents.clone(), file })
+        Ok(Self { text: text.to_owned(), version, names, confusions, equivalents: equivalents.clone(), file })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The version in the file and the start of the hash of its bytes: an edited table is another version.

@@ -27,7 +27,12 @@ fn list(folder: &Path, id: &str) -> ListPlan {
             scope: SuppressionScope::Camera,
         },
     };
-    ListPlan { settings: Arc::new(settings), path: folder.join(id), load: LoadSettings::default() }
+    ListPlan {
+        settings: Arc::new(settings),
+        path: folder.join(id),
+        load: LoadSettings::default(),
+        force: false,
+    }
 }
 
 fn plan(folder: &TempDir, ids: &[&str]) -> Plan {

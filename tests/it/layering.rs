@@ -29,6 +29,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["alert", "batch", "evidence", "hotlist", "index", "matcher", "plate", "policy", "read", "snapshot"],
     ),
     ("synth", &["plate", "jurisdiction", "vehicle"]),
+    (
+        "evaluate",
+        &[
+            "alert",
+            "batch",
+            "evidence",
+            "index",
+            "jurisdiction",
+            "pipeline",
+            "plate",
+            "policy",
+            "read",
+            "snapshot",
+        ],
+    ),
     // The rim: effects.
     ("list_files", &["hotlist"]),
     ("worker", &["batch", "documented", "read"]),
@@ -74,6 +89,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "batch",
             "config",
             "demo",
+            "evaluate",
             "evidence",
             "hotlist",
             "kafka",
@@ -107,6 +123,7 @@ const CORE: &[&str] = &[
     "alert",
     "pipeline",
     "synth",
+    "evaluate",
 ];
 
 /// What the core must not name: runtimes, clients, metrics, logs, clocks, files and threads' time.

@@ -1,9 +1,9 @@
 //! What `match` matches against: lists and policies, from a config or from bare hotlists.
 //!
-//! Owns the policy of a bare hotlist and what `--min-score` lifts. Everything that can fail fails here, before the
+//! Owns what `--min-score` lifts. Everything that can fail fails here, before the
 //! first read.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
@@ -11,16 +11,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Args, Exit, Failure, WORKER};
 use crate::alert::AlertKey;
+use crate::cli::lists::{bare_lists, loaded};
 use crate::config::{Config, environment};
 use crate::evidence::Tables;
-use crate::hotlist::LoadSettings;
-use crate::list_files::{ListFileError, open_and_load};
+use crate::list_files::ListFileError;
 use crate::pipeline::{Judge, Pipeline, PipelineSettings};
 use crate::policy::suppression::Suppression;
 use crate::policy::{MatchKind, MatchPolicy};
 use crate::read::Feed;
 use crate::reload::{ListPlan, Plan};
-use crate::snapshot::{List, ListSettings, Rules, Snapshot, SuppressionScope, SuppressionSettings};
+use crate::snapshot::{List, ListSettings, Rules, Snapshot};
 
 /// All that is needed to match.
 pub(super) struct Setup {
@@ -38,7 +38,7 @@ impl Setup {
         let now = Timestamp::now();
         let Basis { plan, mut pipeline, remembered } = Basis::of(args)?;
         pipeline.feeds = feeds(args, inputs, &pipeline.feeds, &plan.rules.evidence).map_err(usage)?;
-        let lists = plan.lists.into_iter().map(|list| load(list, args.min_score, now));
+        let lists = plan.lists.iter().map(|list| load(list, args.min_score, now));
         let lists = lists.collect::<Result<Vec<_>, _>>().map_err(|error| data(error.into()))?;
         let snapshot = Snapshot::build(lists, plan.rules).map_err(|error| data(error.into()))?;
         let suppression = args.suppress.then(|| Suppression::new(remembered));
@@ -63,7 +63,7 @@ impl Basis {
     }
 
     fn bare(hotlists: &[PathBuf]) -> Self {
-        let lists = hotlists.iter().zip(list_ids(hotlists)).map(|(path, id)| bare_list(path, id)).collect();
+        let lists = bare_lists(hotlists);
         let pipeline = PipelineSettings {
             feeds: vec![Feed::default()],
             max_payload_bytes: BARE_PAYLOAD_BYTES,
@@ -78,36 +78,16 @@ impl Basis {
 }
 
 /// As the config's defaults.
-const BARE_PRIORITY: u8 = 5;
-const BARE_WINDOW: SignedDuration = SignedDuration::from_mins(5);
 const BARE_PAYLOAD_BYTES: usize = 1 << 20;
 const BARE_REMEMBERED: usize = 100_000;
 
-fn bare_list(path: &Path, id: String) -> ListPlan {
-    let policy = bare_policy();
-    let load = LoadSettings { min_pattern_known: policy.min_pattern_known, ..LoadSettings::default() };
-    let settings = ListSettings {
-        id,
-        agency: None,
-        category: None,
-        priority: BARE_PRIORITY,
-        policy,
-        alert_topic: Arc::from(""),
-        shared: true,
-        suppression: SuppressionSettings { window: BARE_WINDOW, scope: SuppressionScope::default() },
-    };
-    ListPlan { settings: Arc::new(settings), path: path.to_owned(), load }
-}
-
-fn load(list: ListPlan, min_score: Option<f64>, now: Timestamp) -> Result<List, ListFileError> {
-    let (hotlist, report) = open_and_load(&list.path, &list.load, now)?;
-    eprintln!("{}: {report}", list.path.display());
-    let mut settings = list.settings;
+fn load(list: &ListPlan, min_score: Option<f64>, now: Timestamp) -> Result<List, ListFileError> {
+    let mut list = loaded(list, now)?;
     if let Some(least) = min_score {
-        let policy = lifted(settings.policy.clone(), least);
-        settings = Arc::new(ListSettings { policy, ..(*settings).clone() });
+        let policy = lifted(list.settings.policy.clone(), least);
+        list.settings = Arc::new(ListSettings { policy, ..(*list.settings).clone() });
     }
-    Ok(List { settings, hotlist: Arc::new(hotlist), loaded_at: now })
+    Ok(list)
 }
 
 /// One feed for each input, so that alerts name the file and the line; otherwise as the config's feed.
@@ -143,12 +123,6 @@ fn configured_feed<'a>(args: &Args, configured: &'a [Feed]) -> anyhow::Result<&'
     }
 }
 
-/// The policy of a bare hotlist: every kind of match, and a prior that lets likely hits be seen. Who tries reads
-/// on a list chooses both, so they are related more often than traffic and a national list are.
-fn bare_policy() -> MatchPolicy {
-    MatchPolicy { kinds: MatchKind::ALL.to_vec(), listed_share: 0.5, ..MatchPolicy::default() }
-}
-
 /// The policy with no gate left but one score. How far it searches is as before: what is not found is not scored.
 fn lifted(policy: MatchPolicy, least: f64) -> MatchPolicy {
     MatchPolicy {
@@ -165,32 +139,10 @@ fn lifted(policy: MatchPolicy, least: f64) -> MatchPolicy {
     }
 }
 
-/// Names of lists: of their files, without folder and extensions, so that they are those a config would give
-/// them; where two are alike, with folder and all.
-fn list_ids(paths: &[PathBuf]) -> Vec<String> {
-    let stem = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.split('.').find(|part| !part.is_empty()).unwrap_or_default().to_owned()
-    };
-    let stems: Vec<String> = paths.iter().map(stem).collect();
-    let unique = |name: &String| !name.is_empty() && stems.iter().filter(|other| *other == name).count() == 1;
-    let id = |(path, stem): (&PathBuf, &String)| {
-        if unique(stem) { stem.clone() } else { path.display().to_string() }
-    };
-    paths.iter().zip(&stems).map(id).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lists_are_named_after_their_files() {
-        let ids = |paths: &[&str]| list_ids(&paths.iter().map(PathBuf::from).collect::<Vec<_>>());
-        assert_eq!(ids(&["lists/hotlist-10k.csv.gz", "b.jsonl"]), ["hotlist-10k", "b"]);
-        assert_eq!(ids(&["a/list.csv", "b/list.csv", "c.csv"]), ["a/list.csv", "b/list.csv", "c"]);
-        assert_eq!(ids(&[".hidden.csv"]), ["hidden"]);
-    }
+    use crate::cli::lists::bare_policy;
 
     #[test]
     fn lifted_policy_grades_everything_from_the_least_score_on_and_nothing_below() {
