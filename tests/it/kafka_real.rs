@@ -280,15 +280,18 @@ fn child(corner: &Corner, mode: Mode) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// A few reads at a time while a process is killed again and again; then the ledger.
+/// A few reads at a time while a process is killed again and again; then the ledger. `HOTPLATE_TEST_KILLS` says
+/// how often, for the long form.
 #[test]
 fn real_kafka_kill_9_loses_no_alert_and_exactly_once_doubles_none() {
     let Some(brokers) = real_broker() else { return };
+    let kills: u64 = std::env::var("HOTPLATE_TEST_KILLS").map_or(8, |kills| kills.parse().unwrap());
+    let count = usize::try_from(kills).unwrap() * 2500;
     for mode in MODES {
         let corner = corner(&brokers, "kill", mode, 3);
-        let (reads, hits) = reads(20_000);
+        let (reads, hits) = reads(count);
         let mut parts = reads.chunks(500);
-        for kill in 0_u64..8 {
+        for kill in 0..kills {
             let mut victim = child(&corner, mode);
             let seen = corner.committed_reads();
             for _ in 0..5 {
@@ -303,7 +306,7 @@ fn real_kafka_kill_9_loses_no_alert_and_exactly_once_doubles_none() {
             victim.wait().unwrap();
         }
         let last = corner.start(mode, 0);
-        corner.wait_until("the end", || corner.committed_reads() == 20_000);
+        corner.wait_until("the end", || corner.committed_reads() == i64::try_from(count).unwrap());
         stop(last).unwrap();
         let mut reader = corner.reader(&corner.alerts(), "read_committed");
         reader.wait_for(hits.len());
@@ -313,6 +316,7 @@ fn real_kafka_kill_9_loses_no_alert_and_exactly_once_doubles_none() {
         if mode == Mode::AtLeastOnce {
             alerts.dedup();
         }
+        eprintln!("{mode:?}: {kills} kills, {} alerts expected, {published} published", hits.len());
         assert_eq!(alerts.len(), hits.len(), "{mode:?}: {published} published");
         assert_eq!(alerts, hits, "{mode:?}");
     }

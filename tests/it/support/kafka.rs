@@ -122,11 +122,9 @@ impl Corner {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let created = runtime.block_on(admin.create_topics([&new], &AdminOptions::new())).unwrap();
         assert!(created.iter().all(Result::is_ok), "{created:?}");
-        hotplate::kafka::require_topics(
-            &self.settings,
-            &Topics { reads: vec![topic.to_owned()], outputs: Vec::new() },
-        )
-        .unwrap();
+        // The controller has it; the broker hears of it a moment later.
+        let topics = Topics { reads: vec![topic.to_owned()], outputs: Vec::new() };
+        self.wait_until("the topic", || hotplate::kafka::require_topics(&self.settings, &topics).is_ok());
     }
 
     pub(crate) fn echo(&self) -> Echo {
