@@ -5,6 +5,8 @@
 //! version, its policy's and its evidence tables'; that it says it is to be verified; and that nothing in it but
 //! `matched_at`, `list.loaded_at` and `source` depends on when or where it was made.
 
+mod shorten;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,8 @@ use crate::hotlist::Entry;
 use crate::jurisdiction::Agreement;
 use crate::policy::{Grade, MatchKind};
 use crate::read::{AlertId, PlateRead};
+
+pub use shorten::shorten;
 
 /// Name and version of the payload's form.
 pub const SCHEMA: &str = "hotplate.alert/1";

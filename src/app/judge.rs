@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use crate::alert;
 use crate::batch::{OutRecord, Outbox, ReadBatch};
 use crate::metrics::{Judged, WorkerMetrics};
 use crate::pipeline::{self, Pipeline, PipelineSettings};
@@ -65,6 +66,11 @@ impl Process for Judge {
             self.memory.suppression.commit(self.worker);
         }
         &self.judged
+    }
+
+    fn shrink(&mut self, record: &OutRecord) -> Option<OutRecord> {
+        let payload = record.alert_id.and_then(|_| alert::shorten(&record.payload))?;
+        Some(OutRecord { payload, ..record.clone() })
     }
 
     fn first_reads(&mut self, _: &[Partition], earliest_ms: Option<i64>) -> Result<(), ProcessError> {

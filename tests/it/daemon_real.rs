@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -79,14 +79,55 @@ fn same_alerts(test: &str, delivery: &str) {
     let alerts = corner.alerts_until(expected.len());
     let count = i64::try_from(reads.lines().count()).unwrap();
     corner.wait_until("all offsets committed", || corner.committed_reads() == count);
-    let kill = std::process::Command::new("kill").arg(daemon.id().to_string()).status().unwrap();
-    assert!(kill.success());
-    let ended = daemon.wait_with_output().unwrap();
-    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    end(daemon);
 
     let found: BTreeMap<String, Value> = alerts.iter().map(|alert| comparable(alert)).collect();
     assert_eq!(alerts.len(), expected.len(), "an alert came twice");
     assert!(found == expected, "the daemon's alerts differ from those of match");
+}
+
+/// Asks the daemon to end, which it has to do in order.
+fn end(daemon: Child) {
+    let kill = Command::new("kill").arg(daemon.id().to_string()).status().unwrap();
+    assert!(kill.success());
+    let ended = daemon.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+#[test]
+fn an_alert_too_large_for_its_topic_arrives_without_what_rode_along() {
+    let Some(brokers) = real_broker() else { return };
+    let corner = Corner::real(&brokers, "daemon-large", 1);
+    corner.create_topic(&format!("{}.late", corner.name), 1, &[]);
+    let small = format!("{}.small", corner.name);
+    corner.create_topic(&small, 1, &[("max.message.bytes", "20000")]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let config = config(&corner, "at_least_once")
+        .replace(&format!("topic = \"{}\"", corner.alerts()), &format!("topic = \"{small}\""))
+        .replace("\"openalpr\"", "\"canonical\"")
+        .replace("[kafka]", "[kafka]\nproducer.compression = \"none\"");
+    fs::write(path("hotplate.toml"), config).unwrap();
+    fs::write(path("list.csv"), "plate\nKLM2345\n").unwrap();
+    let read = |plate: &str, extra: usize| {
+        let frame = "x".repeat(extra);
+        format!(
+            r#"{{"plate":"{plate}","captured_at":"2026-11-21T10:00:00Z","confidence":0.97,"frame":"{frame}"}}"#
+        )
+    };
+    let daemon =
+        hotplate(&["run", "--config", &path("hotplate.toml")]).stderr(Stdio::piped()).spawn().unwrap();
+    corner.produce([read("KLM2345", 30_000), read("KLM2345", 10)]);
+    let mut reader = corner.reader(&small, "read_committed");
+    reader.wait_for(2);
+    end(daemon);
+    let alerts: Vec<Value> =
+        reader.payloads().iter().map(|alert| serde_json::from_str(alert).unwrap()).collect();
+    let whole = alerts.iter().find(|alert| alert.get("shortened").is_none()).unwrap();
+    let short = alerts.iter().find(|alert| alert.get("shortened").is_some()).unwrap();
+    assert_eq!(whole["read"]["extra"]["frame"], "xxxxxxxxxx");
+    assert_eq!(short["shortened"], serde_json::json!(["read.extra"]));
+    assert_eq!(short["hits"], whole["hits"]);
 }
 
 #[test]
