@@ -1,7 +1,9 @@
 //! `hotplate check`: whether a config can be run, without running it.
 //!
 //! Reads the config as `run` does, loads its lists, makes its Kafka clients and drops them again, and prints what
-//! would be in force and how many false alerts to expect of it; a policy that is absurd for its list is refused. Joins no group and binds no port. Goes on after an error, so that one call tells them all.
+//! would be in force, how many false alerts to expect of it, and which patterns can never hit; a policy that is
+//! absurd for its list is refused. Joins no group and binds no port. Goes on after an error, so that one call tells
+//! them all.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -41,6 +43,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         print_topics(out, &config)?;
         print_lists(out, &examined)?;
         print_expectations(out, &expectations)?;
+        print_silent_patterns(out, &examined)?;
         print_clients(out, &clients)?;
         if args.connect && clients.is_ok() {
             probed = probe(out, &config)?;
@@ -139,6 +142,34 @@ fn print_expectations(out: &mut dyn Write, expectations: &[Expectation]) -> io::
         if let Some(absurd) = absurd {
             writeln!(out, "    absurd: {absurd}")?;
         }
+    }
+    Ok(())
+}
+
+/// Silent patterns that are named; the rest is counted.
+const NAMED_PATTERNS: usize = 10;
+
+/// Patterns that are listed but that no read can hit, which an analyst would not expect.
+fn print_silent_patterns(out: &mut dyn Write, examined: &Examined) -> io::Result<()> {
+    let Ok(snapshot) = &examined.result else { return Ok(()) };
+    for (number, list) in (0u16..).zip(snapshot.lists()) {
+        let silent = snapshot.silent_patterns(number);
+        if silent.is_empty() {
+            continue;
+        }
+        let named = silent.iter().take(NAMED_PATTERNS).map(|id| list.hotlist.entry(*id));
+        let named: Vec<String> =
+            named.map(|entry| format!("{} (entry {})", entry.plate, entry.entry_id)).collect();
+        let rest = silent.len() - named.len();
+        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        writeln!(
+            out,
+            "{}: {} patterns know too little ever to score {}, so they cannot hit: {}{more}",
+            list.settings.id,
+            silent.len(),
+            snapshot.policy(number).possible(),
+            named.join(", "),
+        )?;
     }
     Ok(())
 }
