@@ -132,11 +132,17 @@ impl MatchPolicy {
         self.possible.unwrap_or(0.2)
     }
 
+    /// Whether a list of this many entries is taken for hand-made: everything on it shall be found.
+    #[must_use]
+    pub fn is_hand_made(entries: usize) -> bool {
+        entries <= HAND_MADE
+    }
+
     /// The policy with what it leaves open decided by the size of its list: on a hand-made list everything shall be
     /// found, on a national one false alerts count most.
     #[must_use]
     pub fn suited_to(&self, entries: usize) -> Self {
-        let (edits, possible) = if entries <= HAND_MADE { (2, 0.05) } else { (1, 0.2) };
+        let (edits, possible) = if Self::is_hand_made(entries) { (2, 0.05) } else { (1, 0.2) };
         Self { edits: self.edits.or(Some(edits)), possible: self.possible.or(Some(possible)), ..self.clone() }
     }
 

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Args, Exit, Failure, WORKER};
 use crate::alert::AlertKey;
-use crate::cli::lists::{bare_lists, loaded};
+use crate::cli::lists::{bare_lists, loaded, loaded_bare};
 use crate::config::{Config, environment};
 use crate::evidence::Tables;
 use crate::list_files::ListFileError;
@@ -38,7 +38,7 @@ impl Setup {
         let now = Timestamp::now();
         let Basis { plan, mut pipeline, remembered } = Basis::of(args)?;
         pipeline.feeds = feeds(args, inputs, &pipeline.feeds, &plan.rules.evidence).map_err(usage)?;
-        let lists = plan.lists.iter().map(|list| load(list, args.min_score, now));
+        let lists = plan.lists.iter().map(|list| load(list, args, now));
         let lists = lists.collect::<Result<Vec<_>, _>>().map_err(|error| data(error.into()))?;
         let snapshot = Snapshot::build(lists, plan.rules).map_err(|error| data(error.into()))?;
         let suppression = args.suppress.then(|| Suppression::new(remembered));
@@ -81,12 +81,13 @@ impl Basis {
 const BARE_PAYLOAD_BYTES: usize = 1 << 20;
 const BARE_REMEMBERED: usize = 100_000;
 
-fn load(list: &ListPlan, min_score: Option<f64>, now: Timestamp) -> Result<List, ListFileError> {
+fn load(list: &ListPlan, args: &Args, now: Timestamp) -> Result<List, ListFileError> {
+    let Some(least) = args.min_score else {
+        return if args.config.is_some() { loaded(list, now) } else { loaded_bare(list, now) };
+    };
     let mut list = loaded(list, now)?;
-    if let Some(least) = min_score {
-        let policy = lifted(list.settings.policy.clone(), least);
-        list.settings = Arc::new(ListSettings { policy, ..(*list.settings).clone() });
-    }
+    let policy = lifted(list.settings.policy.clone(), least);
+    list.settings = Arc::new(ListSettings { policy, ..(*list.settings).clone() });
     Ok(list)
 }
 
