@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use hotplate::index::{Ask, Index, Match, PatternScope, Query, Reach, Scratch, SegmentKeys};
+use hotplate::index::{Ask, Index, KeepAll, Match, PatternScope, Query, Reach, Scratch, SegmentKeys};
 use hotplate::plate::{Equivalents, Pattern, Plate};
 use hotplate::synth::{Half, HotlistSpec, Reader, Registration, Rng};
 
@@ -35,7 +35,7 @@ fn listed(n: u64) -> Plate {
 
 fn plates(count: u64, first: u64, reach: Reach) -> SegmentKeys {
     let plates = (first..first + count).map(listed).collect();
-    SegmentKeys { plates, patterns: Arc::new([]), reach }
+    SegmentKeys { plates, silent: Arc::default(), patterns: Arc::new([]), reach }
 }
 
 fn patterns(count: u64) -> SegmentKeys {
@@ -43,7 +43,12 @@ fn patterns(count: u64) -> SegmentKeys {
     spec.profile.patterns = 1.0;
     let parsed = spec.entries().map(|entry| Pattern::parse(&entry.written, 3).unwrap());
     let patterns: Arc<[(u32, Pattern)]> = (0..).zip(parsed).collect();
-    SegmentKeys { plates: vec![listed(0); patterns.len()].into(), patterns, reach: Reach::Whole }
+    SegmentKeys {
+        plates: vec![listed(0); patterns.len()].into(),
+        patterns,
+        silent: Arc::default(),
+        reach: Reach::Whole,
+    }
 }
 
 struct Read {
@@ -76,7 +81,7 @@ fn build(segments: &[SegmentKeys]) -> Index {
 fn count(index: &Index, queries: &[Query<'_>], ask: Ask, scratch: &mut Scratch) -> usize {
     let mut count = 0;
     for batch in queries.chunks(BATCH) {
-        index.find_batch(batch, ask, scratch, |_, found| {
+        index.find_batch(batch, ask, scratch, &mut KeepAll, |_, found| {
             black_box(found);
             count += 1;
         });
@@ -127,7 +132,7 @@ fn check(index: &Index, segments: &[SegmentKeys], queries: &[Query<'_>], ask: As
         expected += all.iter().filter_map(|plate| entries.get(plate)).sum::<usize>();
     }
     let mut found = 0;
-    index.find_batch(&queries[..CHECKED], ask, &mut Scratch::new(), |_, way| {
+    index.find_batch(&queries[..CHECKED], ask, &mut Scratch::new(), &mut KeepAll, |_, way| {
         found += usize::from(way.by != Match::Pattern);
     });
     assert_eq!(found, expected, "entries around {CHECKED} reads");
@@ -152,7 +157,7 @@ fn bench(group: &mut BenchmarkGroup<'_, WallTime>, id: &str, index: &Index, quer
 
 fn near_nothing<'q>(index: &Index, queries: &[Query<'q>]) -> Vec<Query<'q>> {
     let mut near = vec![false; queries.len()];
-    index.find_batch(queries, EDIT, &mut Scratch::new(), |nth, _| near[nth] = true);
+    index.find_batch(queries, EDIT, &mut Scratch::new(), &mut KeepAll, |nth, _| near[nth] = true);
     let kept = queries.iter().enumerate().filter(|(nth, _)| nth % 1000 == 0 || !near[*nth]);
     kept.map(|(_, query)| *query).collect()
 }

@@ -27,6 +27,7 @@ mod explain;
 mod gate;
 mod learn;
 mod names;
+mod screen;
 mod space;
 mod tables;
 
@@ -40,12 +41,13 @@ use crate::plate::{Pattern, Plate};
 use crate::policy::{Grade, MatchKind};
 use crate::read::PlateRead;
 use belief::{Belief, Source, log_sum};
-use circumstances::Circumstances;
+use circumstances::{Circumstances, Words};
 use explain::{Explanation, Scene};
 
 pub use difference::{At, Difference, Op};
-pub use gate::{Gate, Neighbor};
+pub use gate::{Calibration, Floor, Gate, Gauge};
 pub use learn::{Labelled, LearnError, Learned, Lesson, learn};
+pub use screen::{Screen, Screened};
 pub use space::ListShape;
 pub use tables::{BUILTIN, Tables, TablesError};
 
@@ -182,6 +184,12 @@ impl Tables {
             .collect()
     }
 
+    /// What jurisdiction and vehicle say, as a weight.
+    #[must_use]
+    pub fn besides(&self, read: &PlateRead, entry: &Entry<'_>, vehicle: bool) -> f64 {
+        circumstances::compare(self, read, entry, vehicle, Words::None).weight()
+    }
+
     /// The weight of what the reader believes and no listed plate explains: it speaks for none of them.
     ///
     /// Misreads share one belief, that the truth is none of the reader's texts, so together they explain no more
@@ -214,7 +222,7 @@ impl Tables {
         explanation: Explanation,
         unexplained: f64,
     ) -> Weighing {
-        let circumstances = circumstances::compare(self, read, suspect.entry, scales.vehicle);
+        let circumstances = circumstances::compare(self, read, suspect.entry, scales.vehicle, Words::All);
         let text = match suspect.listed {
             Listed::Plate(_) => explanation.weight + unexplained,
             Listed::Pattern(_) => explanation.weight,

@@ -66,6 +66,8 @@ pub struct SegmentKeys {
     pub plates: Arc<[Plate]>,
     /// The wildcard entries: entry number and pattern, each entry at most once.
     pub patterns: Arc<[(u32, Pattern)]>,
+    /// Entries that are not looked for; their plates are placeholders too.
+    pub silent: Arc<[u32]>,
     /// How far around a read the whole plates of this segment are found.
     pub reach: Reach,
 }
@@ -95,6 +97,52 @@ pub enum Match {
     Edits(u8),
     /// The text fits the entry's pattern.
     Pattern,
+}
+
+/// The one difference between a listed plate and a text that it is near to, known before the plate is looked up.
+/// Positions are those of the text; symbols are those of classed forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Change {
+    /// None.
+    Nothing,
+    /// The plate has `listed` where the text has another symbol.
+    Substituted {
+        /// Where the other one is.
+        at: u8,
+        /// The listed symbol.
+        listed: u8,
+    },
+    /// The plate has `listed` before the position, and the text does not.
+    Missing {
+        /// Where it would stand.
+        at: u8,
+        /// The listed symbol.
+        listed: u8,
+    },
+    /// The text has a symbol that the plate does not have.
+    Added {
+        /// Where it is.
+        at: u8,
+    },
+    /// Two differences.
+    Two,
+}
+
+/// What the asking side knows against entries before they are looked up.
+pub trait Sieve {
+    /// Whether a plate one difference away from a text of a query may be wanted. `heard` says whether one of the
+    /// query's texts seems to be listed. Called query by query.
+    fn keeps(&mut self, query: usize, via: Via, change: Change, heard: bool) -> bool;
+}
+
+/// Keeps everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeepAll;
+
+impl Sieve for KeepAll {
+    fn keeps(&mut self, _: usize, _: Via, _: Change, _: bool) -> bool {
+        true
+    }
 }
 
 /// An entry worth scoring.

@@ -1,8 +1,9 @@
 //! Asks the index and admits what the lists' policies want.
 //!
 //! Owns the order of match kinds and the test of each, and turns away what `evidence`'s cheap gate says cannot be a
-//! hit; which entries come near a read at all is the index's business, how likely they are the vehicle `evidence`'s. Guarantees that finding cannot fail, allocates
-//! nothing once warm, and finds for one list exactly what it would find if that list were alone.
+//! hit; which entries come near a read at all is the index's business, how likely they are the vehicle `evidence`'s.
+//! Guarantees that finding cannot fail, allocates nothing once warm, and finds for one list exactly what it would
+//! find if that list were alone.
 //!
 //! The kinds, the surest first; an entry takes the first that holds and that its list allows:
 //! 1. `exact`: the read's plate is the listed plate;
@@ -12,15 +13,15 @@
 //! 5. `edit`: one or two characters missing, added or other, around the read or a candidate, in classed form;
 //! 6. `pattern`: the plate fits a wildcard or partial entry.
 
-use crate::evidence::Neighbor;
-use crate::index::{EntryRef, Found, Match, Query, Scratch, Via};
+use crate::evidence::{Calibration, Floor, Gauge, Screened, Tables};
+use crate::index::{Change, EntryRef, Found, Match, Query, Scratch, Sieve, Via};
 use crate::plate::{Equivalents, Plate};
 use crate::policy::{MatchKind, MatchPolicy};
 use crate::read::{Candidate, Decoded, ReadHead};
 use crate::snapshot::Snapshot;
 
 /// An entry that a read may be, as a list's policy allows it; not yet weighed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Near {
     /// Which of the reads it was asked for.
     pub read: usize,
@@ -32,6 +33,9 @@ pub struct Near {
     pub via: Via,
     /// Edits in classed form; 0 for a pattern.
     pub edits: u8,
+    /// By how much, as a weight, it may be a hit if jurisdiction and vehicle speak for it as loudly as they can;
+    /// without bound where the reader said the listed text or a pattern fits.
+    pub margin: f64,
 }
 
 /// Reads asked of the index at once: enough to hide the latency of memory, few enough for the stack.
@@ -43,6 +47,7 @@ pub struct Matcher {
     scratch: Scratch,
     plates: Vec<Plate>,
     asked: Vec<Asked>,
+    found: Vec<Found>,
 }
 
 /// One read's question: its plate, and where its candidates lie.
@@ -64,24 +69,41 @@ impl Matcher {
         mut visit: impl FnMut(Near),
     ) {
         self.collect(snapshot, decoded);
-        for spans in self.asked.chunks(CHUNK) {
+        let Self { scratch, plates, asked, found } = self;
+        for spans in asked.chunks(CHUNK) {
             // A fixed array instead of a vector of borrows, which could not be kept from batch to batch.
             let queries: [Query<'_>; CHUNK] = std::array::from_fn(|nth| {
                 let asked = &spans[nth.min(spans.len() - 1)];
-                Query { plate: asked.plate, candidates: &self.plates[asked.candidates.0..asked.candidates.1] }
+                Query { plate: asked.plate, candidates: &plates[asked.candidates.0..asked.candidates.1] }
             });
-            let queries = &queries[..spans.len()];
-            snapshot.index().find_batch(queries, snapshot.ask(), &mut self.scratch, |nth, found| {
+            let sight = |nth: usize| {
                 let read = spans[nth].read;
                 let head = &decoded.reads[read];
-                let candidates = decoded.candidates_of(head);
-                let Some(kind) = admit(snapshot, head, candidates, found) else { return };
-                let edits = if let Match::Edits(edits) = found.by { edits } else { 0 };
-                let near = Near { read, entry: found.entry, kind, via: found.via, edits };
-                if said_by_reader(kind) || worth_weighing(snapshot, head, candidates, reader(read), &near) {
-                    visit(near);
+                Sight { snapshot, head, candidates: decoded.candidates_of(head), read }
+            };
+            let mut judge = |nth: usize, found: &mut Vec<Found>| {
+                sight(nth).judge(found, || reader(spans[nth].read), &mut visit);
+                found.clear();
+            };
+            let mut sieve = Screening {
+                sight,
+                reader: |nth: usize| reader(spans[nth].read),
+                last: None,
+                calibration: Calibrations::default(),
+            };
+            let (index, ask) = (snapshot.index(), snapshot.ask());
+            // What comes near one read is judged together.
+            let mut current = 0;
+            index.find_batch(&queries[..spans.len()], ask, scratch, &mut sieve, |nth, one| {
+                if nth != current && !found.is_empty() {
+                    judge(current, found);
                 }
+                current = nth;
+                found.push(one);
             });
+            if !found.is_empty() {
+                judge(current, found);
+            }
         }
     }
 
@@ -101,19 +123,151 @@ impl Matcher {
     }
 }
 
-/// The kind by which a found entry may be a hit, if its list allows one.
-fn admit(snapshot: &Snapshot, head: &ReadHead, candidates: &[Candidate], found: Found) -> Option<MatchKind> {
-    let list = snapshot.list_of(found.entry);
-    let policy = snapshot.policy(list);
-    let read = head.plate.ok()?;
-    if head.confidence.is_some_and(|confidence| confidence < policy.min_confidence) {
-        return None;
+/// The snapshot's screen before the reads of a chunk.
+struct Screening<'r, 'a, S, R> {
+    /// A read of the chunk.
+    sight: S,
+    /// Its reader type.
+    reader: R,
+    /// What the last read was screened by, as most neighbors come several to a read.
+    last: Option<(usize, Screened)>,
+    calibration: Calibrations<'r, 'a>,
+}
+
+/// The last reader type and its calibration: most reads of a batch come from one type.
+#[derive(Clone, Copy, Default)]
+struct Calibrations<'r, 'a>(Option<(&'r str, Calibration<'a>)>);
+
+impl<'r, 'a> Calibrations<'r, 'a> {
+    fn of(&mut self, tables: &'a Tables, reader: Option<&'r str>) -> Option<Calibration<'a>> {
+        let reader = reader?;
+        match self.0 {
+            Some((name, calibration)) if name == reader => Some(calibration),
+            _ => Some(self.0.insert((reader, tables.calibration(reader))).1),
+        }
     }
-    let Match::Edits(edits) = found.by else {
-        return policy.allows(MatchKind::Pattern).then_some(MatchKind::Pattern);
-    };
-    let listed = snapshot.hotlist_of(found.entry).plates[found.entry.entry as usize];
-    kind_of(policy, &snapshot.rules().equivalents, &Sides { read, listed, candidates, edits })
+}
+
+impl<'a, 'r, S, R> Sieve for Screening<'r, 'a, S, R>
+where
+    S: Fn(usize) -> Sight<'a>,
+    R: Fn(usize) -> Option<&'r str>,
+{
+    fn keeps(&mut self, query: usize, via: Via, change: Change, heard: bool) -> bool {
+        let sight = (self.sight)(query);
+        let Ok(read) = sight.head.plate else { return true };
+        let (tables, screen) = (&sight.snapshot.rules().evidence, sight.snapshot.screen());
+        let screened = match self.last {
+            Some((of, screened)) if of == query => screened,
+            _ => {
+                let calibration = self.calibration.of(tables, (self.reader)(query));
+                screen.read(sight.gauge(calibration), read, heard)
+            }
+        };
+        self.last = Some((query, screened));
+        let source = match via {
+            Via::Read => read,
+            Via::Candidate(nth) => sight.candidates.get(usize::from(nth)).map_or(read, |own| own.plate),
+        };
+        let folded = source.folded();
+        let symbol = |at: u8| folded.symbols().get(usize::from(at)).copied().unwrap_or_default();
+        let rate = match change {
+            Change::Substituted { at, listed } => tables.most_substituted(listed, symbol(at)),
+            Change::Missing { listed, .. } => tables.most_missing(listed),
+            Change::Added { at } => tables.most_added(symbol(at)),
+            Change::Nothing | Change::Two => return true,
+        };
+        rate >= screen.least_rate(screened, source)
+    }
+}
+
+/// One read, as it is judged what came near it.
+#[derive(Clone, Copy)]
+struct Sight<'a> {
+    snapshot: &'a Snapshot,
+    head: &'a ReadHead,
+    candidates: &'a [Candidate],
+    read: usize,
+}
+
+impl Sight<'_> {
+    /// Visits those of the entries found around the read that may turn out to be hits.
+    fn judge<'r>(self, found: &[Found], reader: impl Fn() -> Option<&'r str>, visit: &mut impl FnMut(Near)) {
+        let Ok(read) = self.head.plate else { return };
+        let heard = found.iter().any(|found| found.by == Match::Edits(0));
+        let (mut gauge, mut floor) = (None, None);
+        for one in found {
+            let Some(kind) = self.admit(read, *one) else { continue };
+            let near = Near {
+                read: self.read,
+                entry: one.entry,
+                kind,
+                via: one.via,
+                edits: if let Match::Edits(edits) = one.by { edits } else { 0 },
+                margin: f64::INFINITY,
+            };
+            if said_by_reader(kind) {
+                visit(near);
+                continue;
+            }
+            let gauge = *gauge.get_or_insert_with(|| {
+                let tables = &self.snapshot.rules().evidence;
+                self.gauge(reader().map(|reader| tables.calibration(reader)))
+            });
+            let list = self.snapshot.list_of(one.entry);
+            if floor.is_none_or(|(of, _)| of != list) {
+                let gate = self.snapshot.gate(list);
+                floor = Some((list, gate.floor(self.snapshot.shape(list), gauge, read, heard)));
+            }
+            let margin = floor.map_or(f64::INFINITY, |(_, floor)| self.margin(&floor, read, list, &near));
+            if margin >= 0.0 {
+                visit(Near { margin, ..near });
+            }
+        }
+    }
+
+    /// The kind by which a found entry may be a hit, if its list allows one.
+    fn admit(self, read: Plate, found: Found) -> Option<MatchKind> {
+        let Self { snapshot, head, candidates, .. } = self;
+        let policy = snapshot.policy(snapshot.list_of(found.entry));
+        if head.confidence.is_some_and(|confidence| confidence < policy.min_confidence) {
+            return None;
+        }
+        let Match::Edits(edits) = found.by else {
+            return policy.allows(MatchKind::Pattern).then_some(MatchKind::Pattern);
+        };
+        let listed = self.listed(found.entry);
+        if edits > 0 {
+            // Not equal to the read nor to a candidate in classed form, so in no other.
+            let may = policy.allows(MatchKind::Edit) && is_edit(policy, listed, edits);
+            return may.then_some(MatchKind::Edit);
+        }
+        kind_of(policy, &snapshot.rules().equivalents, &Sides { read, listed, candidates, edits })
+    }
+
+    fn listed(self, entry: EntryRef) -> Plate {
+        self.snapshot.hotlist_of(entry).plates[entry.entry as usize]
+    }
+
+    fn gauge(self, reader: Option<Calibration<'_>>) -> Gauge {
+        self.snapshot.rules().evidence.gauge(reader, self.top(), self.head.by_character)
+    }
+
+    /// The best confidence among the read and its candidates.
+    fn top(self) -> Option<f32> {
+        let best = self.candidates.iter().map(|candidate| candidate.confidence).fold(0.0, f32::max);
+        if best > 0.0 { Some(best) } else { self.head.confidence.filter(|&own| own > 0.0) }
+    }
+
+    /// By how much a neighbor may turn out to be a hit, by whichever text of the reader it is the most.
+    fn margin(self, floor: &Floor, read: Plate, list: u16, near: &Near) -> f64 {
+        let listed = self.listed(near.entry);
+        let (gate, shape) = (self.snapshot.gate(list), self.snapshot.shape(list));
+        let tables = &self.snapshot.rules().evidence;
+        let texts = self.candidates.iter().map(|candidate| candidate.plate).filter(|text| *text != read);
+        let margins = texts.chain([read]).map(|text| gate.margin(tables, shape, floor, text, listed));
+        margins.fold(f64::NEG_INFINITY, f64::max)
+    }
 }
 
 /// Whether the listed text is one that the reader said, or that no gate can judge: these are always weighed.
@@ -121,25 +275,8 @@ fn said_by_reader(kind: MatchKind) -> bool {
     matches!(kind, MatchKind::Exact | MatchKind::Folded | MatchKind::Candidate | MatchKind::Pattern)
 }
 
-/// Whether a neighbor may turn out to be a hit.
-fn worth_weighing(
-    snapshot: &Snapshot,
-    head: &ReadHead,
-    candidates: &[Candidate],
-    reader: Option<&str>,
-    near: &Near,
-) -> bool {
-    let Ok(read) = head.plate else { return true };
-    let listed = snapshot.hotlist_of(near.entry).plates[near.entry.entry as usize];
-    let source = match near.via {
-        Via::Read => read,
-        Via::Candidate(nth) => candidates.get(usize::from(nth)).map_or(read, |candidate| candidate.plate),
-    };
-    let best = candidates.iter().map(|candidate| candidate.confidence).fold(0.0, f32::max);
-    let top = if best > 0.0 { Some(best) } else { head.confidence.filter(|&confidence| confidence > 0.0) };
-    let neighbor = Neighbor { listed, source, read, top: top.map(f64::from), reader };
-    let list = snapshot.list_of(near.entry);
-    snapshot.gate(list).passes(&snapshot.rules().evidence, snapshot.shape(list), &neighbor)
+fn is_edit(policy: &MatchPolicy, listed: Plate, edits: u8) -> bool {
+    listed.len() >= usize::from(policy.min_fuzzy_length) && edits <= policy.edits()
 }
 
 /// What is compared: a read with its candidates, and a listed plate at a distance.
@@ -166,7 +303,7 @@ fn kind_of(policy: &MatchPolicy, equivalents: &Equivalents, sides: &Sides<'_>) -
                             .is_some_and(|count| count <= usize::from(policy.equivalent_budget))
                 }
                 MatchKind::Candidate => candidates.iter().any(|candidate| candidate.plate.folded() == folded),
-                MatchKind::Edit => long_enough && edits <= policy.edits(),
+                MatchKind::Edit => is_edit(policy, listed, edits),
                 MatchKind::Pattern => false,
             }
     })

@@ -113,6 +113,8 @@ pub struct ReadHead {
     pub plate: Result<Plate, NoPlate>,
     /// The reader's confidence in the plate, brought to 0-1 but not calibrated; `None` if absent or out of range.
     pub confidence: Option<f32>,
+    /// Whether the reader says how sure it is of each character; [`detail()`] tells.
+    pub by_character: bool,
     /// When the vehicle was seen.
     pub captured_at: Timestamp,
     /// Where the candidates lie in [`Decoded::candidates`].

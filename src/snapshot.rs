@@ -10,7 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::evidence::{Gate, ListShape, Listed, Tables};
+use crate::evidence::{Gate, ListShape, Listed, Scales, Screen, Tables};
 use crate::hotlist::{Entry, EntryId, Hotlist};
 use crate::index::{Ask, EntryRef, Index, IndexError, PatternScope, Reach, SegmentKeys};
 use crate::plate::Equivalents;
@@ -104,7 +104,7 @@ impl Compiled {
         let tables = &rules.evidence;
         let policy = list.settings.policy.suited_to(list.hotlist.len());
         let shape = ListShape::of(&list.hotlist, tables);
-        let gate = Gate::new(tables, &shape, policy.listed_share, policy.possible());
+        let gate = Gate::new(tables, &shape, scales(&policy));
         let silent = (list.hotlist.patterns.iter())
             .filter(|(_, pattern)| !gate.passes_pattern(tables, &shape, pattern))
             .map(|(entry, _)| EntryId(*entry))
@@ -119,7 +119,8 @@ impl Compiled {
             let heard = |entry: u32| self.silent.binary_search(&EntryId(entry)).is_err();
             patterns = patterns.iter().filter(|(entry, _)| heard(*entry)).cloned().collect();
         }
-        SegmentKeys { plates: Arc::clone(&list.hotlist.plates), patterns, reach: reach(&self.policy) }
+        let silent = self.silent.iter().map(|entry| entry.0).collect();
+        SegmentKeys { plates: Arc::clone(&list.hotlist.plates), patterns, silent, reach: reach(&self.policy) }
     }
 }
 
@@ -130,6 +131,7 @@ pub struct Snapshot {
     compiled: Vec<Compiled>,
     index: Index,
     ask: Ask,
+    screen: Screen,
     rules: Rules,
 }
 
@@ -148,7 +150,11 @@ impl Snapshot {
             compiled.iter().zip(&lists).map(|(compiled, list)| compiled.segment(list)).collect();
         let index = Index::build(&segments, &rules.equivalents)?;
         let ask = ask(compiled.iter().map(|compiled| &compiled.policy));
-        Ok(Self { lists, compiled, index, ask, rules })
+        let with_edits = compiled.iter().zip(&segments).filter(|(compiled, segment)| {
+            segment.has_whole_plates() && reach(&compiled.policy) > Reach::Whole
+        });
+        let screen = Screen::new(&rules.evidence, with_edits.map(|(compiled, _)| &compiled.gate));
+        Ok(Self { lists, compiled, index, ask, screen, rules })
     }
 
     /// The lists, in the order of the config.
@@ -161,6 +167,12 @@ impl Snapshot {
     #[must_use]
     pub fn policy(&self, list: u16) -> &MatchPolicy {
         &self.compiled[usize::from(list)].policy
+    }
+
+    /// What a list's policy says about weighing.
+    #[must_use]
+    pub fn scales(&self, list: u16) -> Scales {
+        scales(self.policy(list))
     }
 
     /// Patterns of a list that know too little ever to be a hit under its policy, ascending: `check` names them.
@@ -215,6 +227,12 @@ impl Snapshot {
         &self.compiled[usize::from(list)].gate
     }
 
+    /// What the gates of all lists together let through.
+    #[must_use]
+    pub fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
     /// The index over all lists.
     #[must_use]
     pub fn index(&self) -> &Index {
@@ -232,6 +250,11 @@ impl Snapshot {
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
+}
+
+/// What a list's policy says about weighing.
+fn scales(policy: &MatchPolicy) -> Scales {
+    Scales { listed_share: policy.listed_share, vehicle: policy.vehicle_evidence, least: policy.possible() }
 }
 
 fn reach(policy: &MatchPolicy) -> Reach {

@@ -103,8 +103,42 @@ pub(super) fn align(equivalents: &Equivalents, listed: &[u8], read: &[u8]) -> Al
     let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
     let (a, b) = (&a[..a.len() - tail], &b[..b.len() - tail]);
     let mut alignment = Alignment { cost: 0, steps: [None; 2 * Plate::MAX_LEN], len: 0 };
-    walk_back(equivalents, a, b, head, &mut alignment);
+    match single(a, b) {
+        Some(change) => {
+            alignment.cost = match change {
+                Change::Substituted { listed, read } => symbol_cost(equivalents, listed, read),
+                Change::Missing(_) | Change::Added(_) => GAP,
+            };
+            alignment.push(Step { change, listed_at: head, read_at: head });
+        }
+        None => walk_back(equivalents, a, b, head, &mut alignment),
+    }
     alignment
+}
+
+/// The one change that what is left of two texts amounts to: of most neighbors of a read no more is left.
+fn single(listed: &[u8], read: &[u8]) -> Option<Change> {
+    match (listed, read) {
+        (&[listed], &[read]) => Some(Change::Substituted { listed, read }),
+        (&[listed], []) => Some(Change::Missing(listed)),
+        ([], &[read]) => Some(Change::Added(read)),
+        _ => None,
+    }
+}
+
+/// [`align`] where it comes to a single step.
+pub(super) fn single_step(listed: &[u8], read: &[u8]) -> Option<Step> {
+    let head = listed.iter().zip(read).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&listed[head..], &read[head..]);
+    // The tail that is equal is all but one symbol of the longer rest, or there is more than one step.
+    let (a, b) = match (a.len(), b.len()) {
+        (0, 1) | (1, 0) => (a, b),
+        (m, n) if m == n && m > 0 && a[1..] == b[1..] => (&a[..1], &b[..1]),
+        (m, n) if m == n + 1 && a[1..] == *b => (&a[..1], &b[..0]),
+        (m, n) if m + 1 == n && *a == b[1..] => (&a[..0], &b[..1]),
+        _ => return None,
+    };
+    single(a, b).map(|change| Step { change, listed_at: head, read_at: head })
 }
 
 fn symbol_cost(equivalents: &Equivalents, listed: u8, read: u8) -> u32 {

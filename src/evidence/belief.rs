@@ -192,6 +192,12 @@ impl Reader {
         }
     }
 
+    /// The most that [`Reader::misread`] gives.
+    pub(super) fn most_misread(&self, top: Option<f64>) -> f64 {
+        let x = self.centered(top);
+        (self.misread_bare + self.misread_bare_slope * x).max(self.misread + self.misread_slope * x)
+    }
+
     /// The reader's confidence in log odds, around what is usual for its type.
     fn centered(&self, top: Option<f64>) -> f64 {
         top.map_or(0.0, |top| confidence_odds(top) - self.confidence_center)

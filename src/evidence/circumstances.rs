@@ -19,6 +19,14 @@ pub(super) struct Circumstances {
     pub(super) jurisdiction: Agreement,
     /// Whether jurisdiction, make, model or color speak for the entry.
     pub(super) second_evidence: bool,
+    words: Words,
+}
+
+/// Whether evidence is put into words, which costs more than weighing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Words {
+    None,
+    All,
 }
 
 impl Circumstances {
@@ -28,12 +36,19 @@ impl Circumstances {
 }
 
 /// Compares a read with an entry; the vehicle only where it counts.
-pub(super) fn compare(tables: &Tables, read: &PlateRead, entry: &Entry<'_>, vehicles: bool) -> Circumstances {
+pub(super) fn compare(
+    tables: &Tables,
+    read: &PlateRead,
+    entry: &Entry<'_>,
+    vehicles: bool,
+    words: Words,
+) -> Circumstances {
     let mut found = Circumstances {
         evidence: Vec::new(),
         conflicts: Vec::new(),
         jurisdiction: Agreement::Unknown,
         second_evidence: false,
+        words,
     };
     jurisdiction(tables, read, entry, &mut found);
     if vehicles {
@@ -58,11 +73,9 @@ fn jurisdiction(tables: &Tables, read: &PlateRead, entry: &Entry<'_>, found: &mu
         found.conflicts.push("jurisdiction_conflict");
     }
     found.second_evidence |= found.jurisdiction == Agreement::Agree;
-    found.evidence.push(Evidence::new(
-        "jurisdiction",
-        (sure * full.exp() + 1.0 - sure).ln(),
-        format!("{seen} read, {listed} listed: {}", found.jurisdiction.name()),
-    ));
+    let weight = (sure * full.exp() + 1.0 - sure).ln();
+    let agreement = found.jurisdiction.name();
+    found.push("jurisdiction", weight, || format!("{seen} read, {listed} listed: {agreement}"));
 }
 
 fn vehicle(tables: &Tables, read: &PlateRead, entry: &Entry<'_>, found: &mut Circumstances) {
@@ -157,7 +170,12 @@ impl Circumstances {
             self.conflicts.push(conflict);
         }
         self.second_evidence |= like == Likeness::Agree && matches!(name, "make" | "model" | "color");
-        self.evidence.push(Evidence::new(name, weight, format!("{a} read, {b} listed: {}", like.word())));
+        self.push(name, weight, || format!("{a} read, {b} listed: {}", like.word()));
+    }
+
+    fn push(&mut self, name: &'static str, weight: f64, detail: impl FnOnce() -> String) {
+        let detail = if self.words == Words::All { detail() } else { String::new() };
+        self.evidence.push(Evidence::new(name, weight, detail));
     }
 }
 

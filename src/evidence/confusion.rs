@@ -20,6 +20,14 @@ pub(super) struct Confusions {
     added: [f64; CODES],
     edge: super::tables::EdgeShifts,
     sums: Sums,
+    by_class: ByClass,
+}
+
+/// The most of the rates of equivalent symbols, by the symbol that stands for them.
+#[derive(Clone, Debug)]
+struct ByClass {
+    substituted: Vec<f64>,
+    missing: [f64; CODES],
 }
 
 /// Rates summed over what the true character may have been, for the crowd around a text.
@@ -59,6 +67,10 @@ impl Confusions {
                 letter_missing: 0.0,
                 digit_missing: 0.0,
             },
+            by_class: ByClass {
+                substituted: vec![f64::INFINITY; CODES * CODES],
+                missing: [f64::INFINITY; CODES],
+            },
         };
         for &x in SYMBOLS {
             let total = table.total(x);
@@ -71,7 +83,38 @@ impl Confusions {
             made.added[code(x)] = rate(table.added(x), table.gaps, table.rate_added, pseudo * 10.0);
         }
         made.sums = made.sum();
+        made.by_class = made.classed(equivalents);
         made
+    }
+
+    fn classed(&self, equivalents: &Equivalents) -> ByClass {
+        let mut by_class = self.by_class.clone();
+        for &class in SYMBOLS {
+            let of_class = || SYMBOLS.iter().filter(|&&symbol| equivalents.same(symbol, class));
+            let most =
+                |rate: &dyn Fn(u8) -> f64| of_class().map(|&x| rate(x)).fold(f64::NEG_INFINITY, f64::max);
+            by_class.missing[code(equivalents.class(class))] = most(&|x| self.missing[code(x)]);
+            for read in 0..128 {
+                by_class.substituted[code(equivalents.class(class)) * CODES + code(read)] =
+                    most(&|x| self.substituted(x, read));
+            }
+        }
+        by_class
+    }
+
+    /// Most log rate at which a symbol of a class is read as `read`, a folded symbol.
+    pub(super) fn class_substituted(&self, class: u8, read: u8) -> f64 {
+        self.by_class.substituted[code(class) * CODES + code(read)]
+    }
+
+    /// Most log rate at which a symbol of a class is left out anywhere.
+    pub(super) fn class_missing(&self, class: u8) -> f64 {
+        self.by_class.missing[code(class)] + self.edge.dropped_end.max(self.edge.dropped_middle)
+    }
+
+    /// Most log rate at which a folded symbol is added anywhere.
+    pub(super) fn most_added(&self, read: u8) -> f64 {
+        self.added[code(read)] + self.edge.added_first.max(self.edge.added_later)
     }
 
     fn sum(&self) -> Sums {
@@ -96,6 +139,14 @@ impl Confusions {
 
     fn substituted(&self, listed: u8, read: u8) -> f64 {
         self.substituted[code(listed) * CODES + code(read)]
+    }
+
+    /// The most that [`Confusions::step`] can give.
+    pub(super) fn most(&self) -> f64 {
+        let most = |rates: &[f64]| rates.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let missing = most(&self.missing) + self.edge.dropped_end.max(self.edge.dropped_middle);
+        let added = most(&self.added) + self.edge.added_first.max(self.edge.added_later);
+        most(&self.substituted).max(missing).max(added)
     }
 
     /// Log rate of one step from a listed text of this many symbols.

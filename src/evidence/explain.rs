@@ -183,12 +183,12 @@ pub(super) fn pattern_rarity(tables: &Tables, pattern: &Pattern) -> f64 {
 }
 
 /// The number of steps, or gaps between symbols, beyond the first.
-fn further(count: usize) -> f64 {
+pub(super) fn further(count: usize) -> f64 {
     f64::from(u8::try_from(count.saturating_sub(1)).unwrap_or(u8::MAX))
 }
 
 /// Where two neighbors are swapped, if that is all that differs.
-fn swapped(listed: &[u8], read: &[u8]) -> Option<usize> {
+pub(super) fn swapped(listed: &[u8], read: &[u8]) -> Option<usize> {
     if listed.len() != read.len() {
         return None;
     }

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use super::belief::Belief;
 use super::explain::Scene;
+use super::gate::Misreads;
 use super::space::ListShape;
 use super::tables::{File, NEUTRAL, Reader, Scale, Tables, TablesError};
 use crate::plate::{Equivalents, Plate};
@@ -175,6 +176,7 @@ fn calibration(tables: &Tables, list: &ListShape, reads: &[Labelled<'_>], scale:
         misread_bare: fit::rounded(bare[3]),
         misread_bare_slope: fit::rounded(bare[4]),
         strengths: Vec::new(),
+        misreads: Misreads::default(),
     }
 }
 

@@ -301,47 +301,102 @@ fn narrow(id: usize) -> u32 {
     u32::try_from(id).unwrap_or(u32::MAX)
 }
 
-/// Upper bounds over all symbols of what the crowd around a shape weighs: the cheap gate's view of a list.
+/// Upper bounds over all symbols of what the crowd around a text weighs: the cheap gate's view of a list.
 #[derive(Clone, Debug)]
 pub(super) struct CrowdBounds {
-    /// By shape: most that `crowding` can weigh for a hit one difference away.
-    crowding: Vec<f32>,
-    /// By shape: most that an odd shape and length can add to the chance of a misread.
-    odd: Vec<f32>,
+    by_shape: Vec<Bounds>,
+    /// The same by [`spelling`], so that the usual text takes one look instead of a comparison of its shapes.
+    by_spelling: Vec<Bounds>,
 }
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// Most that `crowding` can weigh for a hit one difference away.
+    pub(super) crowding: f32,
+    /// Most that an odd shape and length can add to the chance of a misread.
+    pub(super) odd: f32,
+}
+
+const BOUNDLESS: Bounds = Bounds { crowding: f32::INFINITY, odd: f32::INFINITY };
 
 impl CrowdBounds {
     pub(super) fn new(list: &ListShape, tables: &Tables) -> Self {
         let sums = tables.confusions.sums();
-        let (low, high) = (extreme(sums, f64::min), extreme(sums, f64::max));
-        let (mut crowding, mut odd) = (vec![f32::INFINITY; 2 << DENSE], vec![f32::INFINITY; 2 << DENSE]);
-        for id in 4..2 << DENSE {
-            let shape = Shape(narrow(id));
-            let drops = list.missing(shape, sums);
-            let with = |rates: [f64; 3]| -> f64 {
-                let at_each = (0..shape.len()).map(|at| {
-                    rates[0] * list.density(shape.with(at, true))
-                        + rates[1] * list.density(shape.with(at, false))
-                        + rates[2] * list.density(shape.without(at))
-                });
-                drops + at_each.sum::<f64>()
-            };
-            let lift =
-                (with(high).ln() - least_ways(sums, shape.len()) - list.density(shape).ln()).clamp(-6.0, 6.0);
-            let pooled = &tables.file.pooled;
-            crowding[id] = round_up(-list.log_vehicles() - with(low).ln());
-            odd[id] = round_up(pooled.odd_shape * lift + pooled.odd_length * list.rarity(shape.len()));
+        let extremes = (extreme(sums, f64::min), extreme(sums, f64::max));
+        let by_shape: Vec<Bounds> =
+            (0..2 << DENSE).map(|id| bounds(list, tables, extremes, Shape(narrow(id)))).collect();
+        let mut by_spelling = vec![BOUNDLESS];
+        for len in 1..=SPELLED {
+            let codes = 0..3_usize.pow(narrow(len));
+            by_spelling.extend(codes.map(|code| {
+                let text: [u8; SPELLED] =
+                    std::array::from_fn(|at| b"2A0"[code / 3_usize.pow(narrow(at)) % 3]);
+                by_shape[list.shape(&text[..len]).0 as usize]
+            }));
         }
-        Self { crowding, odd }
+        Self { by_shape, by_spelling }
     }
 
-    /// Bounds for texts of a list: crowding around `source`, oddness of `read`.
-    pub(super) fn of(&self, list: &ListShape, source: &[u8], read: &[u8]) -> (f64, f64) {
-        let at = |table: &[f32], text: &[u8]| {
-            table.get(list.shape(text).0 as usize).map_or(f64::INFINITY, |&bound| f64::from(bound))
-        };
-        (at(&self.crowding, source), at(&self.odd, read))
+    /// The bounds of the texts of a spelling.
+    pub(super) fn by_spelling(&self, spelling: usize) -> Bounds {
+        self.by_spelling[spelling]
     }
+
+    /// The bounds of a text of a list.
+    #[inline]
+    pub(super) fn of(&self, list: &ListShape, text: &[u8]) -> Bounds {
+        if text.len() <= SPELLED {
+            return self.by_spelling[spelling(text)];
+        }
+        self.by_shape.get(list.shape(text).0 as usize).copied().unwrap_or(BOUNDLESS)
+    }
+}
+
+fn bounds(list: &ListShape, tables: &Tables, (low, high): ([f64; 3], [f64; 3]), shape: Shape) -> Bounds {
+    if shape.0 < 4 {
+        return BOUNDLESS;
+    }
+    let sums = tables.confusions.sums();
+    let drops = list.missing(shape, sums);
+    let with = |rates: [f64; 3]| -> f64 {
+        let at_each = (0..shape.len()).map(|at| {
+            rates[0] * list.density(shape.with(at, true))
+                + rates[1] * list.density(shape.with(at, false))
+                + rates[2] * list.density(shape.without(at))
+        });
+        drops + at_each.sum::<f64>()
+    };
+    let lift = (with(high).ln() - least_ways(sums, shape.len()) - list.density(shape).ln()).clamp(-6.0, 6.0);
+    let pooled = &tables.file.pooled;
+    Bounds {
+        crowding: round_up(-list.log_vehicles() - with(low).ln()),
+        odd: round_up(pooled.odd_shape * lift + pooled.odd_length * list.rarity(shape.len())),
+    }
+}
+
+/// Texts up to this length have their bounds by spelling, in a table of 3^8 * 1.5.
+pub(super) const SPELLED: usize = 8;
+
+/// How many spellings there are.
+pub(super) fn spellings() -> usize {
+    (3_usize.pow(narrow(SPELLED + 1)) - 1) / 2
+}
+
+/// The number of a text's spelling: for each symbol whether it is a digit, a letter, or a 0 or 1 that may be either.
+#[inline]
+pub(super) fn spelling(text: &[u8]) -> usize {
+    let kind = |symbol: u8| match symbol {
+        b'0' | b'1' => 2,
+        b'2'..=b'9' => 0,
+        _ => 1,
+    };
+    // Before the texts of this length stand those of all lesser ones.
+    let (mut number, mut power) = (0, 1);
+    for &symbol in text {
+        number += kind(symbol) * power;
+        power *= 3;
+    }
+    number + (power - 1) / 2
 }
 
 /// The least or most of each kind of rate over all symbols.
@@ -358,6 +413,6 @@ pub(super) fn least_ways(sums: &Sums, len: usize) -> f64 {
 
 /// To the next f32 above: a bound must stay one.
 #[expect(clippy::cast_possible_truncation, reason = "rounded up right after")]
-fn round_up(bound: f64) -> f32 {
+pub(super) fn round_up(bound: f64) -> f32 {
     (bound as f32).next_up()
 }

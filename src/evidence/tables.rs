@@ -9,6 +9,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::confusion::Confusions;
+use super::gate::Misreads;
 use super::names::Names;
 use crate::plate::Equivalents;
 
@@ -66,11 +67,12 @@ impl Tables {
 
     /// The tables of a file that was checked.
     pub(super) fn assemble(
-        file: File,
+        mut file: File,
         text: &str,
         version: String,
         equivalents: &Equivalents,
     ) -> Result<Self, TablesError> {
+        file.reader.values_mut().for_each(|reader| reader.misreads = Misreads::new(reader));
         let names = Names::new(&file.alias, &file.near)?;
         let confusions = Confusions::new(&file.confusion, equivalents);
         Ok(Self { text: text.to_owned(), version, names, confusions, equivalents: equivalents.clone(), file })
@@ -341,6 +343,9 @@ pub(super) struct Reader {
     /// Twenty quantiles of the log odds of the true plate, as the reader's output tells them, for the expected false
     /// alerts; -99 where it is out of reach.
     pub(super) strengths: Vec<f64>,
+    /// Made of the above, for the gate.
+    #[serde(skip)]
+    pub(super) misreads: Misreads,
 }
 
 /// Counts of labelled reads, pooled over reader types, and the prior they are shrunk to.

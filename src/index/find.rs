@@ -7,10 +7,10 @@
 
 use std::hint::black_box;
 
-use super::near::ITSELF;
+use super::near::{Edit, ITSELF};
 use super::packed::{Packed, hash, hashes_of_forms, is_short, kept};
 use super::patterns::Hint;
-use super::{Ask, Found, Index, Match, PatternScope, Query, Reach, Via};
+use super::{Ask, Change, Found, Index, KeepAll, Match, PatternScope, Query, Reach, Sieve, Via};
 use crate::plate::Plate;
 
 /// Texts looked up together: enough to keep memory busy, few enough for their lines to stay in the first-level
@@ -69,6 +69,26 @@ fn thin(looks: &mut [Look], wanted: impl Fn(Look) -> bool) -> usize {
     kept
 }
 
+/// Leaves out what is not kept, query by query.
+#[inline]
+fn sift(ways: &mut Vec<Way>, mut keeps: impl FnMut(usize, &Way, bool) -> bool) {
+    let (mut kept, mut at) = (0, 0);
+    while at < ways.len() {
+        let query = ways[at].query;
+        let end = at + ways[at..].iter().take_while(|way| way.query == query).count();
+        let heard = ways[at..end].iter().any(|way| way.change == Change::Nothing);
+        for nth in at..end {
+            let way = ways[nth];
+            if way.change == Change::Nothing || keeps(query as usize, &way, heard) {
+                ways[kept] = way;
+                kept += 1;
+            }
+        }
+        at = end;
+    }
+    ways.truncate(kept);
+}
+
 /// A plate that may be listed, and how a query led to it; ordered so that the best way to a plate comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Way {
@@ -76,6 +96,7 @@ struct Way {
     plate: Packed,
     edits: u8,
     via: Via,
+    change: Change,
 }
 
 /// An entry found by its plate.
@@ -105,12 +126,14 @@ impl Index {
     /// Visits every entry around each query, once, by its best way: fewest edits, then the read before its
     /// candidates, then the lower candidate. A pattern counts as found by the read before a candidate.
     ///
+    /// Plates one difference away that the sieve does not keep are left out, before memory is asked for them.
     /// `visit` gets the query's position. The visits of one query come together, queries in order.
     pub fn find_batch(
         &self,
         queries: &[Query<'_>],
         ask: Ask,
         scratch: &mut Scratch,
+        sieve: &mut impl Sieve,
         mut visit: impl FnMut(usize, Found),
     ) {
         let mut next = 0;
@@ -118,6 +141,10 @@ impl Index {
             let taken = self.take_lanes(&queries[next..], ask, scratch);
             let looks = self.look(scratch);
             self.gather(looks, ask, scratch);
+            sift(&mut scratch.ways, |query, way, heard| {
+                sieve.keeps(next + query, way.via, way.change, heard)
+            });
+            self.widen(ask, scratch);
             self.resolve(scratch);
             self.fit(&queries[next..next + taken], ask, scratch);
             self.visit(scratch, |nth, found| visit(next + nth, found));
@@ -127,7 +154,7 @@ impl Index {
 
     /// [`Index::find_batch`] for one read. A batch is faster.
     pub fn find(&self, query: Query<'_>, ask: Ask, scratch: &mut Scratch, mut visit: impl FnMut(Found)) {
-        self.find_batch(&[query], ask, scratch, |_, found| visit(found));
+        self.find_batch(&[query], ask, scratch, &mut KeepAll, |_, found| visit(found));
     }
 
     /// Fills the lanes with the texts of whole queries, and gives how many queries.
@@ -190,26 +217,45 @@ impl Index {
                 let promising = thin(looks, |look| near.is_promising(look.hash, look.at));
                 for look in &looks[..promising] {
                     let Lane { text, query, via, reach } = lanes[look.lane as usize];
-                    near.filed(text, look.hash, look.at, |plate, edits| {
+                    near.filed(text, look.hash, look.at, |plate, edit| {
+                        let change = self.change(edit);
+                        let edits = u8::from(change != Change::Nothing);
                         if edits <= reach.edits() {
-                            ways.push(Way { query, plate, edits, via });
+                            ways.push(Way { query, plate, edits, via, change });
                         }
                     });
                 }
             }
             _ => ways.extend(looks.iter().map(|look| {
                 let Lane { text, query, via, .. } = lanes[look.lane as usize];
-                Way { query, plate: text, edits: 0, via }
+                Way { query, plate: text, edits: 0, via, change: Change::Nothing }
             })),
         }
+    }
+
+    fn change(&self, edit: Edit) -> Change {
+        let symbol = |code| self.alphabet.symbol(code);
+        match edit {
+            Edit::Nothing => Change::Nothing,
+            Edit::Substituted { at, code } => Change::Substituted { at, listed: symbol(code) },
+            Edit::Missing { at, code } => Change::Missing { at, listed: symbol(code) },
+            Edit::Added { at } => Change::Added { at },
+        }
+    }
+
+    /// Adds what is two edits away, and leaves the best way to each plate.
+    fn widen(&self, ask: Ask, scratch: &mut Scratch) {
+        let Scratch { lanes, ways, .. } = scratch;
         if let Some(near) = &self.near_two {
             for lane in lanes.iter().filter(|lane| lane.reach >= Reach::TwoEdits) {
                 let Lane { text, query, via, .. } = *lane;
-                near.around(text, |plate| ways.push(Way { query, plate, edits: 2, via }));
+                near.around(text, |plate| {
+                    ways.push(Way { query, plate, edits: 2, via, change: Change::Two });
+                });
             }
         }
         // One text without two edits gives every plate once and in order.
-        if ask.around_candidates.is_some() || ask.around_read >= Reach::TwoEdits {
+        if ask.around_candidates.is_some() || self.near_two.is_some() {
             ways.sort_unstable();
             ways.dedup_by_key(|way| (way.query, way.plate));
         }
@@ -220,7 +266,7 @@ impl Index {
         let Scratch { ways, answers, .. } = scratch;
         answers.clear();
         touch(ways, |way| self.exact.touch(hash(way.plate)));
-        for &Way { query, plate, edits, via } in ways.iter() {
+        for &Way { query, plate, edits, via, .. } in ways.iter() {
             let hash = hash(plate);
             let key = kept(plate, hash);
             for &id in self.exact.get(key, hash) {

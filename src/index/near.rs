@@ -55,6 +55,15 @@ pub(super) struct Near {
     table: Table<Slots>,
 }
 
+/// What differs between a listed plate and the read, with the listed symbol's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Edit {
+    Nothing,
+    Substituted { at: u8, code: u8 },
+    Missing { at: u8, code: u8 },
+    Added { at: u8 },
+}
+
 /// Listed plates, each once.
 pub(super) trait Plates: Sync {
     /// Gives every plate, and whether it is found by edits.
@@ -138,9 +147,9 @@ impl Near {
         Wanted::new(hash, at).is_among(&line.0) | line.is_full()
     }
 
-    /// Gives every listed plate that is filed under a form of `read`, and its distance: 0, or 1 for plates of a
-    /// symbol less, more, or another at `at`. Each is given once for all forms. A few are not listed.
-    pub(super) fn filed(&self, read: Packed, hash: u64, at: u8, mut found: impl FnMut(Packed, u8)) {
+    /// Gives every listed plate that is filed under a form of `read`, and what differs: nothing, or a symbol less,
+    /// more, or another at `at`. Each is given once for all forms. A few are not listed.
+    pub(super) fn filed(&self, read: Packed, hash: u64, at: u8, mut found: impl FnMut(Packed, Edit)) {
         let wanted = Wanted::new(hash, at);
         for (nth, line) in self.table.walk(hash).enumerate() {
             for (eighth, slots) in line.0.chunks_exact(8).enumerate() {
@@ -158,7 +167,7 @@ impl Near {
                     if at == ITSELF {
                         longer(read, slot, itself, &mut found);
                     } else {
-                        same_or_shorter(read, at.into(), slot, itself, &mut found);
+                        same_or_shorter(read, at, slot, itself, &mut found);
                     }
                 }
             }
@@ -171,26 +180,28 @@ impl Near {
 }
 
 /// The read without the symbol at `at`, or with another there.
-fn same_or_shorter(read: Packed, at: usize, slot: Slot, itself: bool, found: &mut impl FnMut(Packed, u8)) {
+fn same_or_shorter(read: Packed, place: u8, slot: Slot, itself: bool, found: &mut impl FnMut(Packed, Edit)) {
+    let at = usize::from(place);
     let own = symbol(read, at);
     let code = low_symbol(slot);
     if !itself {
         if code != own {
-            found(insert(remove(read, at), at, code), 1);
+            found(insert(remove(read, at), at, code), Edit::Substituted { at: place, code });
         }
     } else if len(read) > 1 && (at == 0 || symbol(read, at - 1) != own) {
         // In a run of one symbol it makes no difference which is missing: the first stands for all.
-        found(remove(read, at), 1);
+        found(remove(read, at), Edit::Added { at: place });
     }
 }
 
 /// The read, or the read with one symbol more.
-fn longer(read: Packed, slot: Slot, itself: bool, found: &mut impl FnMut(Packed, u8)) {
-    let (at, code) = (usize::from(slot >> POSITION & 0xF), low_symbol(slot));
+fn longer(read: Packed, slot: Slot, itself: bool, found: &mut impl FnMut(Packed, Edit)) {
+    let (place, code) = ((slot >> POSITION & 0xF) as u8, low_symbol(slot));
+    let at = usize::from(place);
     if itself {
-        found(read, 0);
-    } else if at < usize::from(ITSELF) && at <= len(read) && (at == 0 || symbol(read, at - 1) != code) {
-        found(insert(read, at, code), 1);
+        found(read, Edit::Nothing);
+    } else if place < ITSELF && at <= len(read) && (at == 0 || symbol(read, at - 1) != code) {
+        found(insert(read, at, code), Edit::Missing { at: place, code });
     }
 }
 

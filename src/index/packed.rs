@@ -20,6 +20,8 @@ pub(super) type Packed = u128;
 pub(super) struct Alphabet {
     listed: [u8; 128],
     read: [u8; 128],
+    // The classed symbol of each code.
+    symbols: [u8; 64],
 }
 
 const LISTED_UNKNOWN: u8 = 37;
@@ -39,7 +41,11 @@ impl Alphabet {
         }
         let mut read = listed;
         read[usize::from(UNKNOWN)] = READ_UNKNOWN;
-        Self { listed, read }
+        let mut symbols = [UNKNOWN; 64];
+        for symbol in (b'0'..=b'Z').filter(u8::is_ascii_alphanumeric) {
+            symbols[usize::from(listed[usize::from(symbol)])] = equivalents.class(symbol);
+        }
+        Self { listed, read, symbols }
     }
 
     /// The number of a listed plate.
@@ -50,6 +56,11 @@ impl Alphabet {
     /// The code of a symbol that was read.
     pub(super) fn read_symbol(&self, symbol: u8) -> u8 {
         self.read[usize::from(symbol & 0x7F)]
+    }
+
+    /// The classed symbol of a code.
+    pub(super) fn symbol(&self, code: u8) -> u8 {
+        self.symbols[usize::from(code & 0x3F)]
     }
 
     /// The number of a plate that was read.
@@ -128,6 +139,12 @@ pub(super) fn hash(packed: Packed) -> u64 {
     #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
     let (low, high) = (packed as u64, (packed >> 64) as u64);
     fold(low, LOW) ^ fold(high, HIGH)
+}
+
+/// [`hash`] of a plate that fits 64 bits.
+#[inline]
+pub(super) fn short_hash(packed: u64) -> u64 {
+    fold(packed, LOW)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the two halves")]

@@ -12,17 +12,16 @@
 
 use std::collections::HashMap;
 use std::hint::black_box;
-use std::iter;
 use std::ops::RangeInclusive;
 
-use aho_corasick::automaton::Automaton;
+use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::dfa::DFA;
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, MatchKind};
 
 use super::IndexError;
 use super::masks::{Known, Masks};
-use super::packed::{Alphabet, BITS, SHORT_SYMBOLS};
+use super::packed::{Alphabet, BITS, Packed, SHORT_SYMBOLS, symbol};
 use crate::plate::{Equivalents, Pattern, Plate, Token};
 
 /// A run of known symbols, or a part of one, as their codes.
@@ -40,6 +39,7 @@ const DENSE: usize = 8192;
 
 /// Symbols that a test compares; longer patterns are tested in full.
 const COMPARED: usize = SHORT_SYMBOLS;
+const COMPARED_MASK: u64 = (1 << (BITS * COMPARED)) - 1;
 
 /// All patterns of all segments.
 #[derive(Debug)]
@@ -67,6 +67,7 @@ pub(super) struct Hint {
     literal: usize,
     number: usize,
     plate: Plate,
+    codes: Packed,
 }
 
 /// A comparison with the symbols of a plate, counted from its beginning or from its end.
@@ -84,7 +85,7 @@ struct Test {
 /// A read as tests want it.
 struct Text {
     from_begin: u64,
-    from_end: u64,
+    codes: Packed,
     length: u8,
 }
 
@@ -156,20 +157,32 @@ impl Patterns {
     /// Asks the automaton about all texts before the first test, so that tests wait for memory together.
     pub(super) fn fitting(
         &self,
-        texts: impl Iterator<Item = Plate> + Clone,
+        texts: impl Iterator<Item = Plate>,
         hints: &mut Vec<Hint>,
         mut found: impl FnMut(usize, u32),
     ) {
         hints.clear();
-        for (number, plate) in texts.enumerate() {
+        let mut texts = texts.enumerate();
+        let mut next = || {
+            let (number, plate) = texts.next()?;
+            let codes = self.folded.read(&plate);
             if let Some(masks) = &self.masks {
-                masks.fitting(self.folded.read(&plate), plate.len(), |id| found(number, id));
+                masks.fitting(codes, plate.len(), |id| found(number, id));
             }
-            let codes = plate.symbols().iter().map(|&symbol| self.folded.read_symbol(symbol));
-            let mut hint = |literal| hints.push(Hint { literal, number, plate });
+            Some(Walker::new(number, plate, codes))
+        };
+        while let Some(first) = next() {
+            let mut abreast = [first; ABREAST];
+            let mut count = 1;
+            while count < ABREAST
+                && let Some(walker) = next()
+            {
+                abreast[count] = walker;
+                count += 1;
+            }
             match &self.automaton {
-                Some(Automata::Dense(automaton)) => each_literal(automaton, codes, &mut hint),
-                Some(Automata::Compact(automaton)) => each_literal(automaton, codes, &mut hint),
+                Some(Automata::Dense(automaton)) => walk(automaton, &mut abreast[..count], hints),
+                Some(Automata::Compact(automaton)) => walk(automaton, &mut abreast[..count], hints),
                 None => {}
             }
         }
@@ -182,7 +195,7 @@ impl Patterns {
 
     fn test(&self, hint: &Hint, mut found: impl FnMut(u32)) {
         let (first, end) = (self.starts[hint.literal], self.starts[hint.literal + 1]);
-        let text = Text::new(&self.folded, &hint.plate);
+        let text = Text::new(hint.codes, hint.plate.len());
         for (test, at) in self.tests[first as usize..end as usize].iter().zip(first..) {
             if test.passes(&text) && (test.decides || self.in_full[&at].matches(hint.plate)) {
                 found(test.id);
@@ -216,30 +229,66 @@ impl Automata {
     }
 }
 
+/// Texts that go through the automaton abreast. Each step of one waits for the step before, out of a table that the
+/// nearest cache does not hold; eight at a time wait together.
+const ABREAST: usize = 8;
+
+/// A text on its way through the automaton.
+#[derive(Clone, Copy)]
+struct Walker {
+    plate: Plate,
+    number: usize,
+    codes: Packed,
+    /// The codes that are still to come, the next one lowest, [`END`] last.
+    ahead: Packed,
+    state: StateID,
+}
+
+impl Walker {
+    fn new(number: usize, plate: Plate, codes: Packed) -> Self {
+        let ahead = codes | Packed::from(END) << (BITS * plate.len());
+        Self { plate, number, codes, ahead, state: StateID::ZERO }
+    }
+}
+
 /// Gives each literal that stands in a text, once for each place.
 #[inline]
-fn each_literal(automaton: &impl Automaton, codes: impl Iterator<Item = u8>, found: &mut impl FnMut(usize)) {
+fn walk(automaton: &impl Automaton, walkers: &mut [Walker], hints: &mut Vec<Hint>) {
     let Ok(start) = automaton.start_state(Anchored::No) else { return };
-    let mut state = automaton.next_state(Anchored::No, start, BEGIN);
     // No literal is a beginning alone.
-    for code in codes.chain(iter::once(END)) {
-        state = automaton.next_state(Anchored::No, state, code);
-        if automaton.is_special(state) && automaton.is_match(state) {
-            for nth in 0..automaton.match_len(state) {
-                found(automaton.match_pattern(state, nth).as_usize());
+    let start = automaton.next_state(Anchored::No, start, BEGIN);
+    walkers.iter_mut().for_each(|walker| walker.state = start);
+    let longest = walkers.iter().map(|walker| walker.plate.len()).max().unwrap_or_default();
+    for _ in 0..=longest {
+        for walker in &mut *walkers {
+            let code = symbol(walker.ahead, 0);
+            if code == 0 {
+                continue;
+            }
+            walker.ahead >>= BITS;
+            let state = automaton.next_state(Anchored::No, walker.state, code);
+            walker.state = state;
+            if automaton.is_special(state) && automaton.is_match(state) {
+                hints.extend((0..automaton.match_len(state)).map(|nth| Hint {
+                    literal: automaton.match_pattern(state, nth).as_usize(),
+                    number: walker.number,
+                    plate: walker.plate,
+                    codes: walker.codes,
+                }));
             }
         }
     }
 }
 
 impl Text {
-    fn new(folded: &Alphabet, plate: &Plate) -> Self {
-        let codes = plate.symbols().iter().map(|&symbol| folded.read_symbol(symbol));
-        Self {
-            from_begin: join(codes.clone()),
-            from_end: join(codes.rev()),
-            length: u8::try_from(plate.len()).expect("a plate is short"),
-        }
+    #[expect(clippy::cast_possible_truncation, reason = "ten symbols of six bits, and plates are short")]
+    fn new(codes: Packed, length: usize) -> Self {
+        Self { from_begin: codes as u64 & COMPARED_MASK, codes, length: length as u8 }
+    }
+
+    /// The codes from the end, the last one lowest.
+    fn backwards(&self) -> u64 {
+        join((0..usize::from(self.length)).rev().map(|at| symbol(self.codes, at)))
     }
 }
 
@@ -273,8 +322,11 @@ impl Test {
     }
 
     fn passes(&self, text: &Text) -> bool {
-        let symbols = if self.from_end { text.from_end } else { text.from_begin };
-        (symbols ^ self.symbols) & self.mask == 0 && (self.shortest..=self.longest).contains(&text.length)
+        if !(self.shortest..=self.longest).contains(&text.length) {
+            return false;
+        }
+        let symbols = if self.from_end { text.backwards() } else { text.from_begin };
+        (symbols ^ self.symbols) & self.mask == 0
     }
 }
 

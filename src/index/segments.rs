@@ -19,6 +19,14 @@ pub(super) struct Segments {
     len: usize,
 }
 
+impl SegmentKeys {
+    /// Whether some entry is a whole plate.
+    #[must_use]
+    pub fn has_whole_plates(&self) -> bool {
+        self.plates.len() > self.patterns.len() + self.silent.len()
+    }
+}
+
 impl Segments {
     pub(super) fn new(segments: &[SegmentKeys]) -> Result<Self, IndexError> {
         if segments.len() > usize::from(u16::MAX) + 1 {
@@ -61,17 +69,19 @@ impl Segments {
         &self.all[usize::from(entry.segment)].plates[entry.entry as usize]
     }
 
-    /// The furthest any segment reaches.
+    /// The furthest any segment with a whole plate reaches.
     pub(super) fn most_reach(&self) -> Reach {
-        self.all.iter().map(|s| s.reach).max().unwrap_or_default()
+        let with_plates = self.all.iter().filter(|s| s.has_whole_plates());
+        with_plates.map(|s| s.reach).max().unwrap_or_default()
     }
 
     /// Every whole plate and its number.
     pub(super) fn each_whole(&self, mut take: impl FnMut(u32, &Plate)) {
         for (&base, segment) in self.bases.iter().zip(&self.all) {
-            let patterns: HashSet<u32> = segment.patterns.iter().map(|(entry, _)| *entry).collect();
+            let patterns = segment.patterns.iter().map(|(entry, _)| *entry);
+            let not_whole: HashSet<u32> = patterns.chain(segment.silent.iter().copied()).collect();
             for (entry, plate) in (0..).zip(segment.plates.iter()) {
-                if patterns.is_empty() || !patterns.contains(&entry) {
+                if not_whole.is_empty() || !not_whole.contains(&entry) {
                     take(base + entry, plate);
                 }
             }

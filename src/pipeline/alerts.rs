@@ -13,7 +13,7 @@ use crate::alert::{
     ADVICE, Alert, AlsoListed, Hit, ListFacts, Mark, MatchFacts, SCHEMA, STATUS, Source, Versions,
 };
 use crate::batch::{OutRecord, Outbox, ReadBatch, ReadTimes, RecordKind};
-use crate::evidence::{Scales, Suspect, Weighed};
+use crate::evidence::{Suspect, Weighed};
 use crate::hotlist::Entry;
 use crate::matcher::Near;
 use crate::policy::{Grade, MatchPolicy};
@@ -198,14 +198,13 @@ fn finding<'s>(snapshot: &'s Snapshot, hot: &HotRead, near: &[&Near]) -> Option<
         .map(|near| (*near, snapshot.entry(near.entry)))
         .filter(|(_, entry)| entry.valid_at(hot.read.captured_at))
         .collect();
+    if speaks_against_all(snapshot, index, &hot.read, &entries) {
+        return None;
+    }
     let suspects: Vec<Suspect<'_>> =
         entries.iter().map(|(near, entry)| Suspect { listed: snapshot.listed(near.entry), entry }).collect();
-    let scales = Scales {
-        listed_share: policy.listed_share,
-        vehicle: policy.vehicle_evidence,
-        least: policy.possible(),
-    };
-    let weighed = snapshot.rules().evidence.weigh(snapshot.shape(index), scales, &hot.read, &suspects);
+    let weighed =
+        snapshot.rules().evidence.weigh(snapshot.shape(index), snapshot.scales(index), &hot.read, &suspects);
     let mut hits: Vec<Hit<'s>> = entries
         .into_iter()
         .zip(weighed)
@@ -219,6 +218,22 @@ fn finding<'s>(snapshot: &'s Snapshot, hot: &HotRead, near: &[&Near]) -> Option<
     hits.truncate(policy.max_hits);
     let alert_id = hot.read.identity.alert_id(&list.settings.id, "");
     (!hits.is_empty()).then_some(Finding { list: index, alert_id, hits, more_hits })
+}
+
+/// Whether jurisdiction and vehicle leave no entry a chance. What comes near a national list by chance mostly ends
+/// here, before anything is weighed.
+fn speaks_against_all(
+    snapshot: &Snapshot,
+    list: u16,
+    read: &PlateRead,
+    entries: &[(&Near, Entry<'_>)],
+) -> bool {
+    let tables = &snapshot.rules().evidence;
+    let vehicle = snapshot.policy(list).vehicle_evidence;
+    let most = tables.most_besides(vehicle);
+    entries.iter().all(|(near, entry)| {
+        near.margin < f64::INFINITY && near.margin < most - tables.besides(read, entry, vehicle)
+    })
 }
 
 /// A weighed entry as a hit, if the list's policy lets it be one.

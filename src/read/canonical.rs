@@ -11,6 +11,7 @@ struct Fields {
     plate: Field<PlateText>,
     confidence: Field<f64>,
     captured_at: Field<Timestamp>,
+    by_character: bool,
 }
 
 /// Appends the head of the one read.
@@ -20,6 +21,11 @@ pub(super) fn head(text: &str, into: &mut Decoded) -> Result<(), DecodeError> {
     let plate = fields.plate.plate("plate")?;
     let captured_at = fields.captured_at.required("captured_at")?;
     into.push(0, plate, Scale::Unit.head(fields.confidence), captured_at, start);
+    if fields.by_character
+        && let Some(read) = into.reads.last_mut()
+    {
+        read.by_character = true;
+    }
     Ok(())
 }
 
@@ -32,6 +38,10 @@ fn fields(scan: &mut Scan<'_>, into: &mut Decoded, start: usize) -> Result<Field
             b"confidence" => fields.confidence = number(scan)?,
             b"candidates" => candidates(scan, into, start, Scale::Unit)?,
             b"captured_at" => fields.captured_at = text(scan, &mut into.scratch, time::parse)?,
+            b"character_confidences" => {
+                fields.by_character = true;
+                scan.skip()?;
+            }
             _ => scan.skip()?,
         }
         more = scan.more(b'}')?;

@@ -278,7 +278,7 @@ impl Decoded {
     ) {
         let narrow = |at: usize| u32::try_from(at).expect("a batch holds fewer than 2^32 candidates");
         let candidates = (narrow(start), narrow(self.candidates.len()));
-        self.reads.push(ReadHead { nth, plate, confidence, captured_at, candidates });
+        self.reads.push(ReadHead { nth, plate, confidence, by_character: false, captured_at, candidates });
     }
 }
 

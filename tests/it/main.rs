@@ -10,6 +10,7 @@ mod command;
 mod daemon;
 mod daemon_real;
 mod demo;
+mod gate;
 mod generate;
 mod kafka_mock;
 mod kafka_outage;

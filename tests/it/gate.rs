@@ -1,0 +1,133 @@
+//! The cheap gate against weighing everything: what it turns away could not have been a hit.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use hotplate::alert::AlertKey;
+use hotplate::batch::{Origin, Outbox, ReadBatch};
+use hotplate::hotlist::load::load;
+use hotplate::hotlist::{Hotlist, LoadSettings};
+use hotplate::pipeline::{Pipeline, PipelineSettings};
+use hotplate::policy::MatchPolicy;
+use hotplate::read::Feed;
+use hotplate::snapshot::{List, ListSettings, Rules, Snapshot, SuppressionScope, SuppressionSettings};
+use hotplate::synth::{Fields, HotlistSpec, Layout, Reader, Traffic, TrafficSpec};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+const NOW: Timestamp = Timestamp::constant(1_793_620_800, 0);
+const READS: u64 = 250;
+
+fn snapshot(hotlist: &Arc<Hotlist>, listed_share: f64, possible: f64) -> Snapshot {
+    let policy = MatchPolicy {
+        listed_share,
+        possible: Some(possible),
+        edits: Some(1),
+        max_hits: 1_000,
+        ..MatchPolicy::default()
+    };
+    let settings = ListSettings {
+        id: "list".to_owned(),
+        agency: None,
+        category: None,
+        priority: 5,
+        policy,
+        alert_topic: Arc::from("alerts"),
+        shared: false,
+        suppression: SuppressionSettings { window: SignedDuration::ZERO, scope: SuppressionScope::Camera },
+    };
+    let list = List { settings: Arc::new(settings), hotlist: Arc::clone(hotlist), loaded_at: NOW };
+    Snapshot::build(vec![list], Rules::default()).unwrap()
+}
+
+fn pipeline(reader: Option<&str>) -> Pipeline {
+    let reader = reader.map(str::to_owned);
+    let settings = PipelineSettings {
+        feeds: vec![Feed { topic: "reads".to_owned(), reader, ..Feed::default() }],
+        max_payload_bytes: 1 << 20,
+        alert_key: AlertKey::Plate,
+        dead_letter_topic: Arc::from("dead-letters"),
+        late_after: SignedDuration::ZERO,
+        late_topic: Arc::from("late"),
+        future_tolerance: SignedDuration::from_mins(5),
+    };
+    Pipeline::new(settings, None)
+}
+
+/// Hits as (offset of the read, entry), from this score on, and how many reads hit.
+fn hits(
+    pipeline: &mut Pipeline,
+    snapshot: &Snapshot,
+    batch: &ReadBatch,
+    least: f64,
+) -> BTreeSet<(i64, String)> {
+    let mut outbox = Outbox::default();
+    pipeline.process(batch, snapshot, NOW, &mut outbox);
+    let mut hits = BTreeSet::new();
+    for record in &outbox.records {
+        let alert: Value = serde_json::from_slice(&record.payload).unwrap();
+        let offset = alert["source"]["offset"].as_i64().unwrap();
+        for hit in alert["hits"].as_array().unwrap() {
+            if hit["match"]["score"].as_f64().unwrap() >= least {
+                hits.insert((offset, hit["entry"]["entry_id"].as_str().unwrap().to_owned()));
+            }
+        }
+    }
+    hits
+}
+
+/// Reads of vehicles most of which are listed, badly read, so that neighbors of every likelihood come up.
+fn reads(list: &HotlistSpec, candidates: usize, fields: Fields) -> ReadBatch {
+    let reader = Reader { misread: 0.6, candidates, ..Reader::default() };
+    let spec = TrafficSpec { seed: 11, hit_rate: 0.7, reader, fields, ..TrafficSpec::default() };
+    let traffic = Traffic::new(spec, list.listed(0..list.count).collect());
+    let mut batch = ReadBatch::default();
+    let mut payload = Vec::new();
+    for n in 0..READS {
+        payload.clear();
+        traffic.read(n).write(Layout::Canonical, &mut payload);
+        if n % 3 == 0 {
+            with_character_confidences(&mut payload, n);
+        }
+        let offset = i64::try_from(n).unwrap();
+        let origin = Origin { feed: 0, partition: 0, offset, timestamp_ms: None };
+        batch.push(origin, &payload, None, std::iter::empty());
+    }
+    batch
+}
+
+/// Has the reader doubt one character.
+fn with_character_confidences(payload: &mut Vec<u8>, n: u64) {
+    let mut read: Value = serde_json::from_slice(payload).unwrap();
+    let length = read["plate"].as_str().unwrap_or_default().len();
+    let doubtful = usize::try_from(n).unwrap() % length.max(1);
+    let confidences: Vec<f64> = (0..length).map(|at| if at == doubtful { 0.3 } else { 0.99 }).collect();
+    read["character_confidences"] = confidences.into();
+    *payload = serde_json::to_vec(&read).unwrap();
+}
+
+#[test]
+fn the_gate_turns_away_nothing_that_could_have_been_a_hit() {
+    for (count, candidates, fields) in
+        [(3_000, 0, Fields::Usual), (30_000, 0, Fields::All), (30_000, 4, Fields::Usual)]
+    {
+        let list = HotlistSpec { count, seed: 3, ..HotlistSpec::default() };
+        let mut csv = Vec::new();
+        list.write_csv(&mut csv).unwrap();
+        let hotlist = Arc::new(load(&csv[..], &LoadSettings::default(), NOW).unwrap().0);
+        let batch = reads(&list, candidates, fields);
+        for reader in [None, Some("openalpr")] {
+            for (listed_share, possible) in [(0.5, 0.2), (0.02, 0.2), (0.001, 0.05), (0.001, 0.9)] {
+                let mut pipeline = pipeline(reader);
+                let gated = snapshot(&hotlist, listed_share, possible);
+                let open = snapshot(&hotlist, listed_share, 0.0);
+                let expected = hits(&mut pipeline, &open, &batch, possible);
+                let found = hits(&mut pipeline, &gated, &batch, possible);
+                assert!(expected.len() > 50, "{} hits", expected.len());
+                let lost: Vec<_> = expected.difference(&found).collect();
+                let case = (count, candidates, reader, listed_share, possible);
+                assert!(lost.is_empty(), "{case:?}: lost {lost:?}");
+            }
+        }
+    }
+}
