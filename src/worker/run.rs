@@ -223,8 +223,8 @@ where
     }
 
     fn judge(&mut self) -> Result<(), WorkerError> {
-        if !self.fresh.is_empty() {
-            self.announce_first_reads()?;
+        if !self.fresh.is_empty() && !self.announce_first_reads()? {
+            return Ok(());
         }
         let started = Instant::now();
         self.outbox.records.clear();
@@ -246,8 +246,9 @@ where
         self.pump()
     }
 
+    /// Returns whether the batch can be judged now; otherwise a later turn tries again.
     #[cold]
-    fn announce_first_reads(&mut self) -> Result<(), WorkerError> {
+    fn announce_first_reads(&mut self) -> Result<bool, WorkerError> {
         let (mut first, mut earliest) = (Vec::new(), None);
         for span in self.batch.spans().iter().filter(|span| self.fresh.contains(&Partition::of(span))) {
             let partition = Partition::of(span);
@@ -256,11 +257,28 @@ where
             }
             earliest = earliest.into_iter().chain(span.timestamp_ms).min();
         }
-        if !first.is_empty() {
-            self.fresh.retain(|partition| !first.contains(partition));
-            self.process.first_reads(&first, earliest)?;
+        if first.is_empty() {
+            return Ok(true);
         }
-        Ok(())
+        if !self.settle_before_first_reads()? {
+            return Ok(false);
+        }
+        self.fresh.retain(|partition| !first.contains(partition));
+        self.process.first_reads(&first, earliest)?;
+        Ok(true)
+    }
+
+    /// What others know of a partition is read from the topics of alerts, as far as transactions have ended: with one
+    /// of its own open a worker would wait for itself, and so would the other workers that wait their turn.
+    fn settle_before_first_reads(&mut self) -> Result<bool, WorkerError> {
+        if !self.transaction.is_open() {
+            return Ok(true);
+        }
+        match self.finish_transaction(&[], Instant::now() + self.settings.drain_timeout) {
+            Ok(aborted) => Ok(aborted.is_none()),
+            Err(WorkerError::Unconfirmed { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Enters a judged batch into the tracker, and its records among the outgoing.

@@ -1,5 +1,6 @@
 //! The worker on a broker in memory: what it promises whatever client is behind its traits.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hotplate::worker::{
@@ -230,6 +231,34 @@ fn the_first_reads_of_a_partition_are_announced_once_an_assignment() {
     stop(worker).unwrap();
     let first = |number, offset: i64| (vec![partition(number)], Some(1_700_000_000_000 + offset));
     assert_eq!(*echo.first_reads.lock().unwrap(), [first(0, 0), first(1, 0), first(1, 1)]);
+}
+
+#[test]
+fn a_transaction_ends_before_the_first_reads_of_another_partition_are_prepared() {
+    let broker = Broker::new(2);
+    let mut settings = settings();
+    // It would not end by itself within this test.
+    settings.transactions.interval = Duration::from_secs(60);
+    settings.transactions.max_interval = Duration::from_secs(60);
+    let published_before = Arc::new(Mutex::new(Vec::new()));
+    let (asked, noted) = (broker.clone(), Arc::clone(&published_before));
+    let echo = Echo {
+        before_first_reads: Some(Arc::new(move || {
+            let state = asked.state();
+            noted.lock().unwrap().push((state.published.len(), state.open.is_some()));
+        })),
+        ..Echo::default()
+    };
+    produce(&broker, 0, ["hit 1"]);
+    let worker = broker.start_with(Mode::ExactlyOnce, settings, echo);
+    broker.wait_for("a record in a transaction", |state| {
+        state.open.as_ref().is_some_and(|open| open.len() == 1)
+    });
+    produce(&broker, 1, ["hit 2"]);
+    broker.wait_for("another transaction", |state| state.begun == 2);
+    stop(worker).unwrap();
+    assert_eq!(*published_before.lock().unwrap(), [(0, false), (1, false)]);
+    assert_eq!(broker.payloads("alerts"), ["hit 1", "hit 2"]);
 }
 
 #[test]

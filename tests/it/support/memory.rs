@@ -440,6 +440,8 @@ pub(crate) struct Echo {
     pub(crate) notes: Arc<Mutex<Vec<&'static str>>>,
     /// Partitions whose first reads were announced, with the earliest time.
     pub(crate) first_reads: Arc<Mutex<Vec<FirstReads>>>,
+    /// Called when first reads are announced.
+    pub(crate) before_first_reads: Option<Arc<dyn Fn() + Send + Sync>>,
     /// Whether there is a smaller form of an alert.
     pub(crate) shrinks: bool,
     /// Topic of alerts, if not `alerts`.
@@ -504,6 +506,7 @@ impl Process for Echo {
         partitions: &[Partition],
         earliest_ms: Option<i64>,
     ) -> Result<(), ProcessError> {
+        self.before_first_reads.iter().for_each(|call| call());
         self.first_reads.lock().unwrap().push((partitions.to_vec(), earliest_ms));
         Ok(())
     }
