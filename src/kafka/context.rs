@@ -114,6 +114,23 @@ impl ConsumerContext for ConsumerEvents {
     }
 }
 
+/// Of a client that reads topics to their ends, in no group: the end is told as an error, and is none.
+pub(super) struct AskingEvents;
+
+impl ClientContext for AskingEvents {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
+            log_error(&error, reason);
+        }
+    }
+}
+
+impl ConsumerContext for AskingEvents {}
+
 /// Lets a rebalance take effect, as the protocol of the group wants it.
 pub(super) fn confirm(consumer: &BaseConsumer<ConsumerEvents>, change: &Change) -> KafkaResult<()> {
     let list = list_of(&change.partitions);

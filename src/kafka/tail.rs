@@ -21,21 +21,24 @@ use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use tracing::{info, warn};
 
+use super::context::AskingEvents;
 use super::{KafkaError, KafkaSettings, client_config};
 
 /// Records of a partition to read if the broker cannot look up by time.
 const BOUNDED_TAIL: i64 = 20_000;
 /// How long a transaction that is under way is waited for.
 const OPEN_TRANSACTIONS: Duration = Duration::from_secs(5);
+/// Pause before a topic that could not be read is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Longest single request.
 const REQUEST: Duration = Duration::from_secs(5);
 
 /// Reads back published alerts; shared by the workers of a process.
 pub struct AlertTail {
     /// Reads committed; in no group, so its drop has nothing to leave.
-    reader: BaseConsumer,
+    reader: BaseConsumer<AskingEvents>,
     /// Knows how far topics reach, transactions under way included.
-    asking: BaseConsumer,
+    asking: BaseConsumer<AskingEvents>,
     topics: Vec<String>,
     brokers: String,
     timeout: Duration,
@@ -79,7 +82,8 @@ impl AlertTail {
             config.set("isolation.level", isolation);
             // The client wants a name to read; without subscribing or committing it joins nothing.
             config.set("group.id", format!("{}.tail", settings.group));
-            config.create::<BaseConsumer>().map_err(|error| KafkaError::Client(error.to_string()))
+            let client: Result<BaseConsumer<_>, _> = config.create_with_context(AskingEvents);
+            client.map_err(|error| KafkaError::Client(error.to_string()))
         };
         Ok(Self {
             reader: client("read_committed")?,
@@ -104,9 +108,14 @@ impl AlertTail {
         }
         let mut report = TailReport::default();
         for topic in 0..self.topics.len() {
-            let mut stretches = self.stretches(topic, since_ms, deadline)?;
-            self.wait_for_transactions(topic, &stretches);
-            self.read(topic, &mut stretches, since_ms, deadline, &mut report, &mut alert)?;
+            // What has just changed its leader, or was away, is there a moment later; this may be while one is.
+            while let Err(error) = self.cover_topic(topic, since_ms, deadline, &mut report, &mut alert) {
+                if Instant::now() >= deadline {
+                    return Err(error);
+                }
+                warn!(%error, "trying again to read alerts back");
+                std::thread::park_timeout(RETRY_PAUSE);
+            }
         }
         self.reader.unassign().map_err(|error| self.failed("", &error))?;
         if afresh {
@@ -116,52 +125,97 @@ impl AlertTail {
         Ok(report)
     }
 
-    /// Where to read: from the offset of the time, or from where the last call ended if that is later.
-    fn stretches(&self, topic: usize, since_ms: i64, deadline: Instant) -> Result<Vec<Stretch>, KafkaError> {
+    fn cover_topic(
+        &mut self,
+        topic: usize,
+        since_ms: i64,
+        deadline: Instant,
+        report: &mut TailReport,
+        alert: &mut impl FnMut(&[u8]),
+    ) -> Result<(), KafkaError> {
+        let mut stretches = self.stretches(topic, deadline)?;
+        self.wait_for_transactions(topic, &mut stretches, deadline)?;
+        self.find_starts(topic, &mut stretches, since_ms, deadline)?;
+        self.read(topic, &mut stretches, since_ms, deadline, report, alert)
+    }
+
+    /// How far each partition reaches now, transactions under way included.
+    fn stretches(&self, topic: usize, deadline: Instant) -> Result<Vec<Stretch>, KafkaError> {
         let name = self.topics[topic].as_str();
         let failed = |error: &ClientError| self.failed(name, error);
+        // Asked of both, for a client asks the leader that it heard of last, and never learns from the answer that
+        // it has been another for some time.
+        self.reader.fetch_metadata(Some(name), left(deadline)).map_err(|error| failed(&error))?;
         let metadata =
             self.asking.fetch_metadata(Some(name), left(deadline)).map_err(|error| failed(&error))?;
         let partitions = metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);
-        let mut times = TopicPartitionList::new();
-        for partition in partitions.map(rdkafka::metadata::MetadataPartition::id) {
-            let at = Offset::Offset(since_ms.max(0));
-            times.add_partition_offset(name, partition, at).map_err(|error| failed(&error))?;
-        }
-        let starts = self.reader.offsets_for_times(times, left(deadline)).map_err(|error| failed(&error))?;
-        let mut stretches = Vec::new();
-        for found in starts.elements() {
-            let partition = found.partition();
+        let reach = |partition: i32| {
             let ends = self.asking.fetch_watermarks(name, partition, left(deadline));
             let (low, end) = ends.map_err(|error| failed(&error))?;
-            let known = self.next.get(&(topic, partition)).copied();
-            let (start, doubtful) = match (found.offset(), found.error()) {
-                (Offset::Offset(offset), Ok(())) => (offset.clamp(low, end), false),
-                _ => ((end - 1).max(low), known.is_none()),
-            };
-            let start = known.map_or(start, |known| known.max(start));
-            stretches.push(Stretch { partition, low, start, end, doubtful });
-        }
-        Ok(stretches)
+            Ok(Stretch { partition, low, start: end, end, doubtful: false })
+        };
+        partitions.map(rdkafka::metadata::MetadataPartition::id).map(reach).collect()
     }
 
-    /// Until everything that is written now is committed or aborted, or for a while.
-    fn wait_for_transactions(&self, topic: usize, stretches: &[Stretch]) {
+    /// Until everything that is written now is committed or aborted, or for a while; then what is not is left out.
+    fn wait_for_transactions(
+        &self,
+        topic: usize,
+        stretches: &mut [Stretch],
+        deadline: Instant,
+    ) -> Result<(), KafkaError> {
         let name = self.topics[topic].as_str();
         let until = Instant::now() + OPEN_TRANSACTIONS;
         for stretch in stretches {
             loop {
-                let stable = self.reader.fetch_watermarks(name, stretch.partition, REQUEST);
-                if stable.is_ok_and(|(_, stable)| stable >= stretch.end) {
+                let ends = self.reader.fetch_watermarks(name, stretch.partition, left(deadline));
+                let stable = ends.map_err(|error| self.failed(name, &error))?.1;
+                if stable >= stretch.end {
                     break;
                 }
                 if Instant::now() >= until {
                     warn!(topic = name, "a transaction is open for long; judging without its alerts");
-                    return;
+                    // Whoever reads committed never comes to an end beyond it, not even one without records.
+                    stretch.end = stable;
+                    break;
                 }
                 std::thread::park_timeout(Duration::from_millis(20));
             }
         }
+        Ok(())
+    }
+
+    /// Where to read from: the offset of the time, or where the last call ended if that is later. Asked after the
+    /// transactions have ended, because the broker finds no time in one that is open.
+    fn find_starts(
+        &self,
+        topic: usize,
+        stretches: &mut [Stretch],
+        since_ms: i64,
+        deadline: Instant,
+    ) -> Result<(), KafkaError> {
+        let name = self.topics[topic].as_str();
+        let failed = |error: &ClientError| self.failed(name, error);
+        let mut times = TopicPartitionList::new();
+        for stretch in stretches.iter() {
+            let at = Offset::Offset(since_ms.max(0));
+            times.add_partition_offset(name, stretch.partition, at).map_err(|error| failed(&error))?;
+        }
+        let starts = self.reader.offsets_for_times(times, left(deadline)).map_err(|error| failed(&error))?;
+        for stretch in stretches {
+            let known = self.next.get(&(topic, stretch.partition)).copied();
+            let found = starts.find_partition(name, stretch.partition);
+            let offset = found.filter(|found| found.error().is_ok()).map(|found| found.offset());
+            let start = if let Some(Offset::Offset(offset)) = offset {
+                offset
+            } else {
+                stretch.doubtful = known.is_none();
+                stretch.end - 1
+            };
+            let start = start.clamp(stretch.low, stretch.end.max(stretch.low));
+            stretch.start = known.map_or(start, |known| known.max(start));
+        }
+        Ok(())
     }
 
     /// Reads one topic to its ends. One at a time, because the client tells which partition has ended, and not of

@@ -85,6 +85,32 @@ fn real_kafka_a_transaction_under_way_is_waited_for_and_an_aborted_one_is_not_to
 }
 
 #[test]
+fn real_kafka_a_transaction_that_nobody_ends_is_not_waited_for_beyond_a_few_seconds() {
+    let Some(brokers) = real_broker() else { return };
+    let corner = Corner::real(&brokers, "tail-open", 1);
+    let mut config = rdkafka::ClientConfig::new();
+    config.set("bootstrap.servers", &brokers).set("transactional.id", corner.name.as_str());
+    let producer: BaseProducer = config.create().unwrap();
+    producer.init_transactions(PATIENCE).unwrap();
+    let committed = corner.producer();
+    publish(&committed, &corner, 0, 1, "before");
+    committed.flush(PATIENCE).unwrap();
+    producer.begin_transaction().unwrap();
+    // In one partition behind an alert, in the other the first record of all.
+    for partition in [0, 1] {
+        publish(&producer, &corner, partition, 2, "under way");
+        publish(&producer, &corner, partition, 3, "under way");
+    }
+    producer.flush(PATIENCE).unwrap();
+    let mut tail = AlertTail::new(&corner.settings, vec![corner.alerts()]).unwrap();
+    let started = Instant::now();
+    assert_eq!(cover(&mut tail, 0), ["before"]);
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    producer.commit_transaction(PATIENCE).unwrap();
+    assert_eq!(cover(&mut tail, 0), ["under way"; 4]);
+}
+
+#[test]
 fn a_broker_that_cannot_look_up_by_time_gives_a_bounded_tail() {
     let broker = MockBroker::start().unwrap();
     let corner = Corner::mock(&broker, "tail", 1);
