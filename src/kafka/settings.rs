@@ -39,7 +39,8 @@ documented! {
         /// Consumer group. Every process of it takes a share of the partitions.
         pub group: String,
         /// Name of this process within the group, unique and the same after a restart (host names often are
-        /// not). With it a quick restart moves no partitions, and exactly-once delivery becomes possible.
+        /// not). With it a quick restart moves no partitions, and exactly-once delivery becomes possible. Give
+        /// names to all processes of a group or to none: the two kinds do not go together.
         /// Example: `gate-1`
         #[serde(skip_serializing_if = "Option::is_none")]
         pub instance: Option<String>,

@@ -29,10 +29,23 @@ fn at_least_once_the_consumer_commits_only_what_is_stored() {
             ("enable.auto.commit", Some("true")),
             ("enable.auto.offset.store", Some("false")),
             ("enable.partition.eof", Some("false")),
-            ("partition.assignment.strategy", Some("cooperative-sticky")),
+            ("partition.assignment.strategy", Some("roundrobin")),
             ("fetch.queue.backoff.ms", Some("10")),
             ("queued.max.messages.kbytes", Some("16384")),
             ("queued.min.messages", Some("20000")),
+        ],
+    );
+}
+
+#[test]
+fn without_a_name_a_member_comes_and_goes() {
+    let settings = KafkaSettings { instance: None, ..settings() };
+    let config = consumer(&settings, Mode::AtLeastOnce, 3).unwrap();
+    assert_options(
+        &config,
+        &[
+            ("group.instance.id", None),
+            ("partition.assignment.strategy", Some("cooperative-sticky")),
         ],
     );
 }
