@@ -22,6 +22,7 @@ mod native;
 mod probe;
 mod producer;
 mod settings;
+mod starts;
 mod statistics;
 mod tail;
 

@@ -134,6 +134,20 @@ pub trait ReadSource {
     /// partitions and then calls [`ReadSource::confirm`].
     fn rebalance(&mut self) -> Option<Rebalance>;
 
+    /// Whether the change that [`ReadSource::rebalance`] returned last can take effect: it may not be settled yet where
+    /// the reading of what comes has to begin. Takes a moment to find out; to be asked until it is so.
+    ///
+    /// # Errors
+    /// Only what waiting cannot cure.
+    fn is_settled(&mut self) -> Result<bool, SourceError> {
+        Ok(true)
+    }
+
+    /// Exactly once: these positions are committed, by a transaction of this worker.
+    fn committed(&mut self, positions: &[Position]) {
+        let _ = positions;
+    }
+
     /// Lets the change that [`ReadSource::rebalance`] returned last take effect.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tracing::{info, warn};
 
 use super::context::{Change, ChangeKind, ConsumerEvents, confirm};
+use super::starts::Starts;
 use super::{KafkaError, KafkaSettings, client_config, native};
 use crate::batch::{Origin, ReadBatch};
 use crate::logging::RateLimited;
@@ -41,6 +42,7 @@ pub struct KafkaSource {
     assigned: Vec<Partition>,
     /// Handed out by `rebalance`, not confirmed yet.
     pending: Option<Change>,
+    starts: Starts,
     /// What was stored of the partitions that are assigned.
     stored: HashMap<Partition, i64>,
     /// What is known to be committed; the client tells from time to time.
@@ -62,11 +64,14 @@ impl KafkaSource {
         let consumer = config
             .create_with_context(ConsumerEvents::new(Arc::clone(&reads)))
             .map_err(|error| KafkaError::Client(error.to_string()))?;
+        let mut asking = client_config::asking(settings)?;
+        asking.set("group.id", client_config::group(settings, mode));
         Ok(Self {
             consumer: Some(consumer),
             reads,
             assigned: Vec::new(),
             pending: None,
+            starts: Starts::new(asking, settings.transaction_timeout),
             stored: HashMap::new(),
             committed: HashMap::new(),
         })
@@ -172,6 +177,26 @@ impl ReadSource for KafkaSource {
         };
         self.pending = Some(change);
         Some(rebalance)
+    }
+
+    fn is_settled(&mut self) -> Result<bool, SourceError> {
+        let consumer = self.consumer.as_ref();
+        if let (Some(consumer), Some(change)) = (consumer, self.pending.as_mut())
+            && change.kind == ChangeKind::Assign
+            && !change.partitions.is_empty()
+        {
+            let Some(starts) = self.starts.find(consumer, &change.partitions) else { return Ok(false) };
+            change.starts = starts;
+        }
+        Ok(true)
+    }
+
+    fn committed(&mut self, positions: &[Position]) {
+        for position in positions {
+            if let Some(topic) = self.reads.get(usize::from(position.partition.feed)) {
+                self.starts.committed(topic, position);
+            }
+        }
     }
 
     fn confirm(&mut self) -> Result<(), SourceError> {

@@ -3,18 +3,18 @@
 //! Owns what they leave behind until the polling thread picks it up. Decides nothing, with one exception: while
 //! the consumer is being closed nobody picks anything up any more, so a revocation takes effect at once.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
 use tracing::{debug, error, warn};
 
 use super::statistics;
@@ -30,6 +30,8 @@ pub(super) type Named = (String, i32);
 pub(super) struct Change {
     pub(super) kind: ChangeKind,
     pub(super) partitions: Vec<Named>,
+    /// Where to begin with those that come, as far as the group has committed anything.
+    pub(super) starts: HashMap<Named, i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +100,7 @@ impl ConsumerContext for ConsumerEvents {
             ChangeKind::Revoke { lost: consumer.assignment_lost() }
         };
         let partitions = list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect();
-        let change = Change { kind, partitions };
+        let change = Change { kind, partitions, starts: HashMap::new() };
         if self.closing.load(Ordering::Acquire) {
             if let Err(error) = confirm(consumer, &change) {
                 debug!(%error, "rebalance while closing");
@@ -133,7 +135,7 @@ impl ConsumerContext for AskingEvents {}
 
 /// Lets a rebalance take effect, as the protocol of the group wants it.
 pub(super) fn confirm(consumer: &BaseConsumer<ConsumerEvents>, change: &Change) -> KafkaResult<()> {
-    let list = list_of(&change.partitions);
+    let list = list_of(&change.partitions, &change.starts);
     match (change.kind, consumer.rebalance_protocol()) {
         (ChangeKind::Assign, RebalanceProtocol::Cooperative) => consumer.incremental_assign(&list),
         (ChangeKind::Assign, _) => consumer.assign(&list),
@@ -142,10 +144,12 @@ pub(super) fn confirm(consumer: &BaseConsumer<ConsumerEvents>, change: &Change) 
     }
 }
 
-pub(super) fn list_of(partitions: &[Named]) -> TopicPartitionList {
+fn list_of(partitions: &[Named], starts: &HashMap<Named, i64>) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for (topic, partition) in partitions {
-        list.add_partition(topic, *partition);
+    for named in partitions {
+        let start = starts.get(named).map_or(Offset::Invalid, |start| Offset::Offset(*start));
+        // Only an offset below zero is refused, and the broker numbers from zero.
+        let _ = list.add_partition_offset(&named.0, named.1, start);
     }
     list
 }

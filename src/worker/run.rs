@@ -328,6 +328,10 @@ where
                 partitions.iter().for_each(|partition| self.tracker.assign(*partition));
                 self.fresh.retain(|partition| !partitions.contains(partition));
                 self.fresh.extend(partitions);
+                while !self.control.stopping() && !self.source.is_settled()? {
+                    self.control.progress();
+                    self.collect(Duration::ZERO)?;
+                }
                 self.source.confirm()?;
                 if self.paused {
                     self.source.pause()?;

@@ -181,6 +181,7 @@ where
         if committed == Ok(true) {
             self.transaction.committed = true;
             self.tracker.mark_stored(&positions);
+            self.source.committed(&positions);
             self.control.advance();
             let ahead = |refusal: &Refusal| self.tracker.judged(refusal.partition) <= Some(refusal.offset);
             self.transaction.refusals.retain(ahead);

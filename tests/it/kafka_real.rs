@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use hotplate::kafka::{KafkaError, Topics, probe, require_topics};
 use hotplate::worker::{Mode, SinkError, SourceError, WorkerError, WorkerHandle};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::OwnedHeaders;
-use rdkafka::producer::Producer;
+use rdkafka::producer::{BaseProducer, Producer};
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::support::kafka::{Corner, PATIENCE, header, real_broker, send};
 use crate::support::memory::stop;
@@ -258,6 +260,39 @@ fn real_kafka_a_quick_restart_of_a_static_member_moves_no_partition() {
     assert_eq!(second.status().assigned, before);
     stop(first).unwrap();
     stop(second).unwrap();
+}
+
+#[test]
+fn real_kafka_offsets_in_an_open_transaction_are_waited_for() {
+    let Some(brokers) = real_broker() else { return };
+    for mode in MODES {
+        let corner = corner(&brokers, "unsettled", mode, 1);
+        corner.produce((0..100).map(|n| format!("hit {n:03}")));
+        let mut config = rdkafka::ClientConfig::new();
+        config.set("bootstrap.servers", &brokers);
+        let transactional = corner.name.clone();
+        let producer: BaseProducer = config.clone().set("transactional.id", transactional).create().unwrap();
+        let member: BaseConsumer = config.set("group.id", &corner.settings.group).create().unwrap();
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(&corner.reads(), 0, Offset::Offset(90)).unwrap();
+        producer.init_transactions(PATIENCE).unwrap();
+        producer.begin_transaction().unwrap();
+        let group = member.group_metadata().unwrap();
+        producer.send_offsets_to_transaction(&offsets, &group, PATIENCE).unwrap();
+
+        let echo = corner.echo();
+        let worker = corner.start_with(mode, 0, echo.clone());
+        corner.wait_until("the member", || {
+            let groups = member.client().fetch_group_list(Some(&corner.settings.group), PATIENCE);
+            groups.is_ok_and(|list| list.groups().iter().any(|group| group.state() == "Stable"))
+        });
+        assert!(echo.judged.lock().unwrap().is_empty(), "{mode:?}");
+        producer.commit_transaction(PATIENCE).unwrap();
+        let rest: Vec<_> = (90..100).map(|n| format!("hit {n:03}")).collect();
+        assert_eq!(corner.alerts_until(10), rest, "{mode:?}");
+        stop(worker).unwrap();
+        assert_eq!(*echo.judged.lock().unwrap(), rest, "{mode:?}");
+    }
 }
 
 /// Not a test of its own: what the kill test starts, in a process of its own.
