@@ -73,6 +73,11 @@ const DYNAMIC_STRATEGY: &str = "cooperative-sticky";
 /// which with named members can be never. Here one rebalance moves everything, and a restart still moves nothing.
 const STATIC_STRATEGY: &str = "roundrobin";
 
+/// The client waits for ever to send the offsets of a transaction, whatever its timeout, if the group's coordinator
+/// left the cluster's metadata just then (librdkafka issues 5456 and 5511), until the state of any connection changes.
+/// While it waits nothing is sent, so the end of an idle connection is that change.
+const IDLE_CONNECTION: Duration = Duration::from_secs(10);
+
 /// Refuses raw options that are ours.
 pub(super) fn refuse_owned(table: &str, options: &BTreeMap<String, String>) -> Result<(), SettingsError> {
     for key in options.keys() {
@@ -158,7 +163,8 @@ pub(super) fn producer(
         delivery_timeout = if delivery_timeout.is_zero() { timeout } else { delivery_timeout.min(timeout) };
         config
             .set("transactional.id", transactional_id(settings, number))
-            .set("transaction.timeout.ms", millis(timeout));
+            .set("transaction.timeout.ms", millis(timeout))
+            .set("connections.max.idle.ms", millis(IDLE_CONNECTION));
     }
     config.set("delivery.timeout.ms", millis(delivery_timeout));
     apply(&mut config, &settings.producer_options);

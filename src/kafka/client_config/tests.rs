@@ -43,10 +43,7 @@ fn without_a_name_a_member_comes_and_goes() {
     let config = consumer(&settings, Mode::AtLeastOnce, 3).unwrap();
     assert_options(
         &config,
-        &[
-            ("group.instance.id", None),
-            ("partition.assignment.strategy", Some("cooperative-sticky")),
-        ],
+        &[("group.instance.id", None), ("partition.assignment.strategy", Some("cooperative-sticky"))],
     );
 }
 
@@ -61,6 +58,7 @@ fn exactly_once_only_transactions_commit() {
         &[
             ("transactional.id", Some("hotplate-gate-1-0")),
             ("transaction.timeout.ms", Some("60000")),
+            ("connections.max.idle.ms", Some("10000")),
             ("delivery.timeout.ms", Some("60000")),
         ],
     );
