@@ -89,7 +89,10 @@ impl WorkerError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// Another member has taken this one's place, or the broker no longer knows it.
-    #[error("another instance with the same name has joined the group ({0}); instance names must be unique")]
+    #[error(
+        "another instance with the same name has joined the group, or this one while its brokers went away and came \
+        back ({0}); instance names must be unique"
+    )]
     Fenced(String),
     /// The committed offset is not in the log any more, and the configuration says not to choose another.
     #[error("the group's offset is not in the log, and kafka.auto_offset_reset is \"error\": {0}")]
