@@ -1,52 +1,12 @@
 //! A real broker that is killed, restarted and frozen under running workers.
 
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hotplate::worker::Mode;
 
+use crate::support::broker::OwnBroker;
 use crate::support::kafka::Corner;
 use crate::support::memory::stop;
-
-/// A broker of one test, by the script that `tests/run` names.
-struct OwnBroker {
-    script: String,
-    folder: tempfile::TempDir,
-    brokers: String,
-}
-
-impl OwnBroker {
-    fn start() -> Option<Self> {
-        let Some(script) = std::env::var("HOTPLATE_BROKER_SCRIPT").ok().filter(|script| !script.is_empty())
-        else {
-            eprintln!("skipped: no broker");
-            return None;
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let mut broker = Self { script, folder, brokers: String::new() };
-        let told = broker.tell("start");
-        let brokers = told.lines().find_map(|line| line.strip_prefix("KAFKA_BOOTSTRAP_SERVERS="));
-        broker.brokers = brokers.expect("the script names the broker").to_owned();
-        Some(broker)
-    }
-
-    fn tell(&self, command: &str) -> String {
-        let told = Command::new(&self.script)
-            .args([command, "--dir"])
-            .arg(self.folder.path())
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
-        assert!(told.status.success(), "{command}: {told:?}");
-        String::from_utf8(told.stdout).unwrap()
-    }
-}
-
-impl Drop for OwnBroker {
-    fn drop(&mut self) {
-        let _ = Command::new(&self.script).args(["kill", "--dir"]).arg(self.folder.path()).status();
-    }
-}
 
 fn hits(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|n| format!("hit {n:05}")).collect()

@@ -6,6 +6,7 @@
 )]
 
 mod allocations;
+mod chaos;
 mod command;
 mod daemon;
 mod daemon_real;
