@@ -4,6 +4,7 @@
 //! trigger must pass. Messages are static and what varies stands in fields. Guarantees for others to keep: no
 //! plate is logged at `info` or above, or at all outside `trace`; what a plate is needed for goes to a topic.
 
+use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -108,7 +109,10 @@ impl LogControl {
 pub fn start(settings: &LoggingSettings) -> Result<LogControl, BadLevel> {
     let (filter, handle) = reload::Layer::new(settings.filter()?);
     let lines = match settings.format {
-        LogFormat::Text => fmt::layer().with_writer(std::io::stderr).boxed(),
+        // Colors are for a terminal; a journal or a file would keep their codes.
+        LogFormat::Text => {
+            fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr).boxed()
+        }
         LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
     };
     // A second start in one process keeps the first log: there is nothing better to do and nobody to tell.
