@@ -11,8 +11,10 @@
 mod daemon;
 mod feeder;
 mod ledger;
+mod plot;
 mod run;
 mod script;
+mod soak;
 mod storm;
 
 use std::sync::Arc;
