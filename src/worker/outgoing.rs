@@ -48,6 +48,8 @@ pub(super) struct Outgoing {
     queue: VecDeque<Outbound>,
     in_flight: Vec<Option<Outbound>>,
     free: Vec<usize>,
+    /// Whether what was sent last is to travel alone.
+    alone: bool,
 }
 
 impl Outgoing {
@@ -64,6 +66,12 @@ impl Outgoing {
         self.queue.pop_front()
     }
 
+    /// Whether a record can be sent now. One that is sent once more travels alone, or it would be refused again with
+    /// the one in its batch that is to blame.
+    pub(super) fn may_go(&self, outbound: &Outbound) -> bool {
+        self.in_flight() == 0 || (outbound.form != Form::Resent && !self.alone)
+    }
+
     /// The id to send a record with.
     pub(super) fn id(&mut self) -> usize {
         self.free.pop().unwrap_or_else(|| {
@@ -74,6 +82,7 @@ impl Outgoing {
 
     /// Keeps a record that was sent with this id until its answer comes.
     pub(super) fn sent(&mut self, id: usize, outbound: Outbound) {
+        self.alone = outbound.form == Form::Resent;
         self.in_flight[id] = Some(outbound);
     }
 

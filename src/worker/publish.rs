@@ -22,9 +22,15 @@ where
     pub(super) fn pump(&mut self) -> Result<(), WorkerError> {
         while !self.transaction.is_doomed() && self.outgoing.in_flight() < self.settings.max_in_flight {
             let Some(mut outbound) = self.outgoing.next() else { break };
-            for (reason, error) in self.transaction.refusals(&outbound) {
-                outbound.form = outbound.form.max(Form::Resent);
-                self.replace(&mut outbound, reason, &error)?;
+            // One that was put back has its form already.
+            if outbound.form == Form::Original {
+                for (reason, error) in self.transaction.refusals(&outbound) {
+                    self.replace(&mut outbound, reason, &error)?;
+                }
+            }
+            if !self.outgoing.may_go(&outbound) {
+                self.outgoing.push_front(outbound);
+                break;
             }
             let id = self.outgoing.id();
             outbound.sent_at = Some(Instant::now());

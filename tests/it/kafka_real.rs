@@ -202,6 +202,34 @@ fn real_kafka_an_alert_too_large_for_its_topic_becomes_a_dead_letter() {
 }
 
 #[test]
+fn real_kafka_an_alert_beside_one_that_is_too_large_is_published_as_it_is() {
+    let Some(brokers) = real_broker() else { return };
+    for mode in MODES {
+        let mut corner = corner(&brokers, "beside", mode, 1);
+        let small = format!("{}.small-alerts", corner.name);
+        corner.create_topic(&small, 1, &[("max.message.bytes", "20000")]);
+        corner.settings.producer.compression = hotplate::kafka::Compression::None;
+        // All of them fit into one batch.
+        corner.settings.producer.linger = Duration::from_millis(100);
+        let kept: Vec<_> = (0..10).map(|n| format!("hit {n}")).collect();
+        let large = format!("hit large {}", "x".repeat(30_000));
+        corner.produce(kept.iter().take(5).chain([&large]).chain(kept.iter().skip(5)));
+        let mut echo = corner.echo();
+        echo.topic = Some(small.clone());
+        let worker = corner.start_with(mode, 0, echo);
+        corner.wait_until("the end", || corner.committed_reads() == 11);
+        stop(worker).unwrap();
+        let mut reader = corner.reader(&small, "read_committed");
+        reader.wait_for(10);
+        assert_eq!(reader.payloads(), kept, "{mode:?}");
+        let mut dead = corner.reader(&corner.dead(), "read_committed");
+        dead.wait_for(1);
+        dead.wait(Duration::from_millis(300));
+        assert_eq!(dead.payloads(), [large.as_str()], "{mode:?}");
+    }
+}
+
+#[test]
 fn real_kafka_a_second_instance_of_the_same_name_ends_the_first() {
     let Some(brokers) = real_broker() else { return };
     for mode in MODES {
