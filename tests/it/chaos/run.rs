@@ -305,7 +305,9 @@ impl Run {
     fn come_or_go(&mut self) {
         let nth = self.rng.below(self.members.len());
         let violent = self.rng.chance(0.33);
-        let wanted = !self.members[nth].wanted;
+        let others = self.members.iter().enumerate().any(|(other, member)| other != nth && member.wanted);
+        // The last one stays.
+        let wanted = !self.members[nth].wanted || !others;
         self.members[nth].wanted = wanted;
         if wanted {
             self.look_after();
@@ -340,6 +342,10 @@ impl Run {
     /// New lists, every other time after bad ones or a bad config.
     fn reload(&mut self) {
         let number = self.rng.below(1_000_000);
+        // A bad list is no reason to go on without one only to a daemon that has one.
+        for member in &mut self.members {
+            member.daemon.iter_mut().for_each(|daemon| daemon.wait_to_say("taking reads"));
+        }
         match self.rng.below(8) {
             0 => self.write("other.csv", ""),
             1 => self.write("list.csv", "no such column\nLST0001\n"),
