@@ -70,7 +70,10 @@ impl AlertMemory {
                 strange += 1;
             }
         };
-        let covered = tail.lock().unwrap_or_else(PoisonError::into_inner).cover(since_ms, restore);
+        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+        // A list that came with a reload may have a topic of its own.
+        tail.follow(snapshot.lists().iter().map(|list| &*list.settings.alert_topic));
+        let covered = tail.cover(since_ms, restore);
         covered.map_err(|error| ProcessError(format!("alerts cannot be read back: {error}")))?;
         if strange > 0 {
             tracing::warn!(strange, "records of the alert topics are no alerts of this schema");

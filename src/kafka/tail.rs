@@ -96,6 +96,16 @@ impl AlertTail {
         })
     }
 
+    /// Follows these topics too. Where one is new, what is covered next is handed over again for all of them.
+    pub fn follow<'t>(&mut self, topics: impl Iterator<Item = &'t str>) {
+        for topic in topics {
+            if !self.topics.iter().any(|known| known == topic) {
+                self.topics.push(topic.to_owned());
+                self.covered_since_ms = None;
+            }
+        }
+    }
+
     /// Hands over the alerts written since this time, in milliseconds since 1970, that were not handed over yet.
     ///
     /// # Errors

@@ -51,6 +51,24 @@ fn real_kafka_alerts_since_a_time_are_read_back_and_then_only_new_ones() {
 }
 
 #[test]
+fn real_kafka_a_topic_that_is_followed_later_is_read_back_too() {
+    let Some(brokers) = real_broker() else { return };
+    let corner = Corner::real(&brokers, "tail-follow", 1);
+    let later = corner.dead();
+    let producer = corner.producer();
+    publish(&producer, &corner, 0, 1, "known");
+    let other = BaseRecord::<(), str>::to(&later).partition(0).timestamp(NOON + MINUTE).payload("new list");
+    producer.send(other).map_err(|(error, _)| error).unwrap();
+    producer.flush(PATIENCE).unwrap();
+    let mut tail = AlertTail::new(&corner.settings, vec![corner.alerts()]).unwrap();
+    assert_eq!(cover(&mut tail, 0), ["known"]);
+    tail.follow([corner.alerts().as_str()].into_iter());
+    assert_eq!(cover(&mut tail, 0), [""; 0], "nothing new is followed");
+    tail.follow([corner.alerts().as_str(), later.as_str()].into_iter());
+    assert_eq!(cover(&mut tail, 0), ["known", "new list"]);
+}
+
+#[test]
 fn real_kafka_a_transaction_under_way_is_waited_for_and_an_aborted_one_is_not_told() {
     let Some(brokers) = real_broker() else { return };
     let corner = Corner::real(&brokers, "tail-txn", 1);
