@@ -6,31 +6,13 @@
 
 mod support;
 
-use std::sync::Arc;
-
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use hotplate::alert::AlertKey;
 use hotplate::batch::{Origin, Outbox, ReadBatch};
-use hotplate::pipeline::{Pipeline, PipelineSettings};
 use hotplate::policy::MatchKind;
 use hotplate::read::Feed;
 use hotplate::synth::Layout;
-use jiff::SignedDuration;
 
 use support::{NOW, READS, hotlist, list, plates, snapshot, traffic};
-
-fn pipeline_of_one_feed() -> Pipeline {
-    let settings = PipelineSettings {
-        feeds: vec![Feed { topic: "reads".to_owned(), ..Feed::default() }],
-        max_payload_bytes: 1 << 20,
-        alert_key: AlertKey::Plate,
-        dead_letter_topic: Arc::from("dead-letters"),
-        late_after: SignedDuration::from_hours(1),
-        late_topic: Arc::from("late"),
-        future_tolerance: SignedDuration::from_mins(5),
-    };
-    Pipeline::new(settings, None)
-}
 
 fn pipeline(c: &mut Criterion) {
     let mut group = c.benchmark_group("pipeline");
@@ -59,7 +41,8 @@ fn pipeline(c: &mut Criterion) {
                 };
                 batch.push(origin, &payload, None, std::iter::empty());
             }
-            let (mut pipeline, mut outbox) = (pipeline_of_one_feed(), Outbox::default());
+            let feed = Feed { topic: "reads".to_owned(), ..Feed::default() };
+            let (mut pipeline, mut outbox) = (support::pipeline(feed), Outbox::default());
             let stats = pipeline.process(&batch, &snapshot, NOW, &mut outbox).clone();
             assert_eq!(stats.payloads, READS);
             assert_eq!(stats.dead_letters_total(), 0);

@@ -3,11 +3,16 @@
 //! Every bench compiles its own copy and uses what it needs of it.
 #![allow(dead_code, unreachable_pub, reason = "each bench uses a part")]
 
+pub mod oracle;
+
 use std::sync::Arc;
 
+use hotplate::alert::AlertKey;
 use hotplate::hotlist::load::load;
 use hotplate::hotlist::{Hotlist, LoadSettings};
+use hotplate::pipeline::{Pipeline, PipelineSettings};
 use hotplate::policy::{MatchKind, MatchPolicy};
+use hotplate::read::Feed;
 use hotplate::snapshot::{List, ListSettings, Rules, Snapshot, SuppressionScope, SuppressionSettings};
 use hotplate::synth::{HotlistSpec, Reader, Traffic, TrafficSpec};
 use jiff::{SignedDuration, Timestamp};
@@ -56,4 +61,18 @@ pub fn traffic(list: &HotlistSpec, candidates: usize, hit_rate: f64) -> Traffic 
     let reader = Reader { candidates, ..Reader::default() };
     let spec = TrafficSpec { seed: 7, hit_rate, reader, ..TrafficSpec::default() };
     Traffic::new(spec, list.listed(0..list.count.min(10_000)).collect())
+}
+
+/// A pipeline of one feed, without a judge of repeats.
+pub fn pipeline(feed: Feed) -> Pipeline {
+    let settings = PipelineSettings {
+        feeds: vec![feed],
+        max_payload_bytes: 1 << 20,
+        alert_key: AlertKey::Plate,
+        dead_letter_topic: Arc::from("dead-letters"),
+        late_after: SignedDuration::from_hours(1),
+        late_topic: Arc::from("late"),
+        future_tolerance: SignedDuration::from_mins(5),
+    };
+    Pipeline::new(settings, None)
 }
