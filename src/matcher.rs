@@ -18,7 +18,7 @@ use crate::index::{Change, EntryRef, Found, Match, Query, Scratch, Sieve, Via};
 use crate::plate::{Equivalents, Plate};
 use crate::policy::{MatchKind, MatchPolicy};
 use crate::read::{Candidate, Decoded, ReadHead};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Rules, Snapshot};
 
 /// An entry that a read may be, as a list's policy allows it; not yet weighed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -130,8 +130,46 @@ struct Screening<'r, 'a, S, R> {
     /// Its reader type.
     reader: R,
     /// What the last read was screened by, as most neighbors come several to a read.
-    last: Option<(usize, Screened)>,
+    last: Option<Screenful>,
     calibration: Calibrations<'r, 'a>,
+}
+
+/// What a read is screened by.
+struct Screenful {
+    query: usize,
+    screened: Screened,
+    twins: Option<Twins>,
+}
+
+/// Texts of a read that are one in classed form. The index looks around the first of them and knows no other, but
+/// each may be the one from which a listed plate is a likely difference away.
+#[derive(Clone, Copy)]
+struct Twins([u32; Twins::TEXTS]);
+
+impl Twins {
+    /// More texts than nearly all readers give.
+    const TEXTS: usize = u32::BITS as usize;
+
+    fn new(equivalents: &Equivalents, texts: impl Iterator<Item = Plate>) -> Self {
+        let (mut twins, mut keys) = (Self([0; Self::TEXTS]), [(0, 0); Self::TEXTS]);
+        for (nth, text) in texts.take(Self::TEXTS).enumerate() {
+            let (own, classed) = (text.folded().key(), equivalents.classed(text).key());
+            keys[nth] = (own, classed);
+            for (other, key) in keys[..nth].iter().enumerate() {
+                if key.1 == classed && key.0 != own {
+                    twins.0[nth] |= 1 << other;
+                    twins.0[other] |= 1 << nth;
+                }
+            }
+        }
+        twins
+    }
+
+    /// The twins of a text.
+    fn of(&self, text: usize) -> impl Iterator<Item = usize> {
+        let set = self.0[text];
+        (0..Self::TEXTS).filter(move |other| set >> other & 1 == 1)
+    }
 }
 
 /// The last reader type and its calibration: most reads of a batch come from one type.
@@ -157,27 +195,46 @@ where
         let sight = (self.sight)(query);
         let Ok(read) = sight.head.plate else { return true };
         let (tables, screen) = (&sight.snapshot.rules().evidence, sight.snapshot.screen());
-        let screened = match self.last {
-            Some((of, screened)) if of == query => screened,
-            _ => {
-                let calibration = self.calibration.of(tables, (self.reader)(query));
-                screen.read(sight.gauge(calibration), read, heard)
-            }
+        if self.last.as_ref().is_none_or(|last| last.query != query) {
+            let calibration = self.calibration.of(tables, (self.reader)(query));
+            let screened = screen.read(sight.gauge(calibration), read, heard);
+            self.last = Some(Screenful { query, screened, twins: None });
+        }
+        let Some(Screenful { screened, twins, .. }) = &mut self.last else { return true };
+        let passes = |text: usize| {
+            let source = sight.text(read, text);
+            most_rate(sight.snapshot, change, source) >= screen.least_rate(*screened, source)
         };
-        self.last = Some((query, screened));
-        let source = match via {
-            Via::Read => read,
-            Via::Candidate(nth) => sight.candidates.get(usize::from(nth)).map_or(read, |own| own.plate),
-        };
-        let folded = source.folded();
-        let symbol = |at: u8| folded.symbols().get(usize::from(at)).copied().unwrap_or_default();
-        let rate = match change {
-            Change::Substituted { at, listed } => tables.most_substituted(listed, symbol(at)),
-            Change::Missing { listed, .. } => tables.most_missing(listed),
-            Change::Added { at } => tables.most_added(symbol(at)),
-            Change::Nothing | Change::Two => return true,
-        };
-        rate >= screen.least_rate(screened, source)
+        let text = if let Via::Candidate(nth) = via { usize::from(nth) + 1 } else { 0 };
+        if passes(text) {
+            return true;
+        }
+        if sight.candidates.is_empty() {
+            return false;
+        }
+        let twins = twins.get_or_insert_with(|| {
+            let texts = (0..=sight.candidates.len()).map(|nth| sight.text(read, nth));
+            Twins::new(&sight.snapshot.rules().equivalents, texts)
+        });
+        sight.candidates.len() >= Twins::TEXTS || twins.of(text).any(passes)
+    }
+}
+
+/// Most log rate of a difference from a text; none is too rare that the index does not know.
+fn most_rate(snapshot: &Snapshot, change: Change, source: Plate) -> f64 {
+    let Rules { evidence: tables, equivalents } = snapshot.rules();
+    let folded = source.folded();
+    let symbol = |at: u8| folded.symbols().get(usize::from(at)).copied().unwrap_or_default();
+    match change {
+        Change::Substituted { at, listed } => tables.most_substituted(listed, symbol(at)),
+        Change::Missing { listed, .. } => tables.most_missing(listed),
+        Change::Added { at } => {
+            // It stands for each of a run of equivalent symbols.
+            let run = folded.symbols().get(usize::from(at)..).unwrap_or_default();
+            let run = run.iter().take_while(|own| equivalents.same(**own, run[0]));
+            run.map(|own| tables.most_added(*own)).fold(f64::NEG_INFINITY, f64::max)
+        }
+        Change::Nothing | Change::Two => f64::INFINITY,
     }
 }
 
@@ -243,6 +300,12 @@ impl Sight<'_> {
             return may.then_some(MatchKind::Edit);
         }
         kind_of(policy, &snapshot.rules().equivalents, &Sides { read, listed, candidates, edits })
+    }
+
+    /// The read's plate, then its candidates.
+    fn text(&self, read: Plate, nth: usize) -> Plate {
+        let candidate = nth.checked_sub(1).and_then(|nth| self.candidates.get(nth));
+        candidate.map_or(read, |own| own.plate)
     }
 
     fn listed(self, entry: EntryRef) -> Plate {

@@ -1,15 +1,18 @@
 //! The cheap gate against weighing everything: what it turns away could not have been a hit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hotplate::alert::AlertKey;
 use hotplate::batch::{Origin, Outbox, ReadBatch};
 use hotplate::hotlist::load::load;
 use hotplate::hotlist::{Hotlist, LoadSettings};
+use hotplate::index::{EntryRef, Found, KeepAll, Match, Query, Scratch};
+use hotplate::matcher::Matcher;
 use hotplate::pipeline::{Pipeline, PipelineSettings};
+use hotplate::plate::Plate;
 use hotplate::policy::MatchPolicy;
-use hotplate::read::Feed;
+use hotplate::read::{Decoded, Feed, Format, ReadHead, decode};
 use hotplate::snapshot::{List, ListSettings, Rules, Snapshot, SuppressionScope, SuppressionSettings};
 use hotplate::synth::{Fields, HotlistSpec, Layout, Reader, Traffic, TrafficSpec};
 use jiff::{SignedDuration, Timestamp};
@@ -129,5 +132,102 @@ fn the_gate_turns_away_nothing_that_could_have_been_a_hit() {
                 assert!(lost.is_empty(), "{case:?}: lost {lost:?}");
             }
         }
+    }
+}
+
+/// The read, misread once more and badly, with one more candidate: its plate with each character that has an
+/// equivalent of the other kind replaced.
+fn with_a_twin(payload: &[u8], at: usize) -> Vec<u8> {
+    let mut read: Value = serde_json::from_slice(payload).unwrap();
+    let mut plate = read["plate"].as_str().unwrap_or_default().to_owned().into_bytes();
+    if !plate.is_empty() {
+        let at = at % plate.len();
+        plate[at] = match plate[at] {
+            b'9' => b'0',
+            b'Z' => b'A',
+            symbol => symbol + 1,
+        };
+    }
+    let plate = String::from_utf8(plate).unwrap();
+    let pairs = [('2', 'Z'), ('5', 'S'), ('8', 'B'), ('6', 'G')];
+    let other = |own: char| {
+        let pair = pairs.into_iter().find(|(digit, letter)| *digit == own || *letter == own);
+        pair.map_or(own, |(digit, letter)| if own == digit { letter } else { digit })
+    };
+    let twin: String = plate.chars().map(other).collect();
+    read["plate"] = plate.into();
+    if let Some(candidates) = read["candidates"].as_array_mut() {
+        candidates.push(serde_json::json!({ "plate": twin, "confidence": 0.5 }));
+    }
+    serde_json::to_vec(&read).unwrap()
+}
+
+/// What the index finds for each read if nothing is screened.
+fn unscreened(snapshot: &Snapshot, decoded: &Decoded) -> BTreeMap<usize, Vec<Found>> {
+    let mut all: BTreeMap<usize, Vec<Found>> = BTreeMap::new();
+    for (nth, head) in decoded.reads.iter().enumerate() {
+        let Ok(plate) = head.plate else { continue };
+        let candidates: Vec<Plate> = decoded.candidates_of(head).iter().map(|own| own.plate).collect();
+        let query = Query { plate, candidates: &candidates };
+        let (mut scratch, ask) = (Scratch::new(), snapshot.ask());
+        snapshot.index().find_batch(&[query], ask, &mut scratch, &mut KeepAll, |_, found| {
+            all.entry(nth).or_default().push(found);
+        });
+    }
+    all
+}
+
+/// Which of the neighbors by one edit the gate lets through by some text of the read, swaps left out: only by chance
+/// are these an edit away from another text.
+fn let_through(snapshot: &Snapshot, decoded: &Decoded, head: &ReadHead, found: &[Found]) -> Vec<EntryRef> {
+    let Ok(read) = head.plate else { return Vec::new() };
+    let (gate, shape, tables) = (snapshot.gate(0), snapshot.shape(0), &snapshot.rules().evidence);
+    let candidates = decoded.candidates_of(head);
+    let best = candidates.iter().map(|own| own.confidence).fold(0.0, f32::max);
+    let gauge = tables.gauge(Some(tables.calibration("neutral")), Some(best), head.by_character);
+    let heard = found.iter().any(|found| found.by == Match::Edits(0));
+    let floor = gate.floor(shape, gauge, read, heard);
+    let mut texts: Vec<Plate> = candidates.iter().map(|own| own.plate).collect();
+    texts.push(read);
+    let passes = |entry: EntryRef| {
+        let listed = snapshot.hotlist_of(entry).plates[entry.entry as usize];
+        let margins = texts.iter().map(|text| gate.margin(tables, shape, &floor, *text, listed));
+        margins.into_iter().any(|margin| (0.0..f64::INFINITY).contains(&margin))
+    };
+    let neighbors = found.iter().filter(|found| found.by == Match::Edits(1));
+    neighbors.map(|found| found.entry).filter(|entry| passes(*entry)).collect()
+}
+
+#[test]
+fn the_screen_turns_away_nothing_that_the_gate_lets_through_by_some_candidate() {
+    let list = HotlistSpec { count: 20_000, seed: 3, ..HotlistSpec::default() };
+    let mut csv = Vec::new();
+    list.write_csv(&mut csv).unwrap();
+    let hotlist = Arc::new(load(&csv[..], &LoadSettings::default(), NOW).unwrap().0);
+    let batch = reads(&list, 10, Fields::Usual);
+    let mut decoded = Decoded::default();
+    for (nth, span) in batch.spans().iter().enumerate() {
+        let payload = with_a_twin(batch.payload(span), nth);
+        decode(Format::Canonical, &payload, 1 << 20, &mut decoded).unwrap();
+    }
+    for (listed_share, possible) in [(0.02, 0.2), (0.001, 0.2), (0.001, 0.9)] {
+        let snapshot = snapshot(&hotlist, listed_share, possible);
+        let mut near = BTreeSet::new();
+        Matcher::default().find(
+            &snapshot,
+            &decoded,
+            |_| Some("neutral"),
+            |found| {
+                near.insert((found.read, found.entry));
+            },
+        );
+        let mut expected = 0;
+        for (nth, found) in unscreened(&snapshot, &decoded) {
+            for entry in let_through(&snapshot, &decoded, &decoded.reads[nth], &found) {
+                assert!(near.contains(&(nth, entry)), "{listed_share}, {possible}: read {nth}, {entry:?}");
+                expected += 1;
+            }
+        }
+        assert!(expected > 20, "{listed_share}, {possible}: {expected} neighbors");
     }
 }
