@@ -13,10 +13,10 @@ mod scrape;
 mod view;
 mod watch;
 
-use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use anyhow::{Context, bail, ensure};
 use jiff::{SignedDuration, Timestamp};
@@ -102,7 +102,7 @@ pub fn run(settings: &DemoSettings) -> anyhow::Result<Totals> {
     let broker = start_broker()?;
     let brokers = broker.brokers()?;
     let start = Instant::now();
-    let daemon = Daemon::start(lists.folder(), &lists.config(&brokers, free_address()?)?)?;
+    let daemon = start_daemon(&lists, &brokers)?;
     let admin = daemon.admin;
     view.line(format!(
         "daemon ready after {:.1} s; admin at http://{admin}/metrics, /-/status, /-/healthy, /-/ready",
@@ -122,11 +122,22 @@ fn start_broker() -> anyhow::Result<MockBroker> {
     Ok(broker)
 }
 
-/// The daemon's default address if it is free, else another.
-fn free_address() -> anyhow::Result<SocketAddr> {
+/// Starts the daemon with its admin server at the default address if that is free, else at any.
+fn start_daemon(lists: &Lists, brokers: &str) -> anyhow::Result<Daemon> {
     let usual = ConfigFile::default().admin.listen;
-    let listener = TcpListener::bind(usual).or_else(|_| TcpListener::bind((usual.ip(), 0)));
-    listener.and_then(|listener| listener.local_addr()).context("no free port")
+    if TcpListener::bind(usual).is_ok() {
+        match Daemon::start(lists.folder(), &lists.config(brokers, usual)?) {
+            // Another demo was quicker.
+            Err(error) if is_taken(&error) => {}
+            other => return other,
+        }
+    }
+    Daemon::start(lists.folder(), &lists.config(brokers, SocketAddr::new(usual.ip(), 0))?)
+}
+
+fn is_taken(error: &anyhow::Error) -> bool {
+    let taken = |cause: &io::Error| cause.kind() == io::ErrorKind::AddrInUse;
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(taken))
 }
 
 /// About two wanted vehicles a second, whatever the rate: what an eye can follow. Cameras see many of them more

@@ -30,6 +30,18 @@ fn scripted_run_shows_alerts_and_ends_with_its_totals() {
 }
 
 #[test]
+fn several_demos_at_once_find_an_address_each() {
+    let demo = || {
+        let demo = ["demo", "--seconds", "1", "--rate", "200", "--entries", "500"];
+        hotplate(&demo).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    for child in [demo(), demo(), demo()] {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
 fn closed_pipe_ends_the_demo_quietly() {
     let mut child = hotplate(&["demo", "--rate", "500", "--entries", "2000"])
         .stdout(Stdio::piped())
