@@ -30,6 +30,7 @@ use self::watch::{Event, Watching};
 use crate::config::ConfigFile;
 use crate::kafka::MockBroker;
 use crate::synth::{Fields, Reader, Traffic, TrafficSpec};
+use crate::wording::counted;
 
 const READS_TOPIC: &str = "plate-reads";
 const ALERTS_TOPIC: &str = "hotplate.alerts";
@@ -209,8 +210,10 @@ impl Demo {
             Event::DeadLetter => self.status.dead_letters += 1,
             Event::Lost(records) => {
                 self.status.lost += records;
-                self.view
-                    .line(format!("the demo's broker has dropped {records} records before they were read"))?;
+                self.view.line(format!(
+                    "the demo's broker has dropped {} before being read",
+                    counted(records, "record")
+                ))?;
             }
             Event::Failed(error) => self.view.line(format!("the demo's consumer: {error}"))?,
         }

@@ -28,4 +28,5 @@ pub mod reload;
 pub mod snapshot;
 pub mod synth;
 pub mod vehicle;
+pub mod wording;
 pub mod worker;

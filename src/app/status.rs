@@ -21,6 +21,7 @@ use crate::logging::LogControl;
 use crate::metrics::Metrics;
 use crate::notify;
 use crate::reload::{ListState, Planner, Reloads};
+use crate::wording::counted;
 use crate::worker::{Control, Partition, WorkerState, WorkerStatus};
 
 /// What the parts of a daemon share.
@@ -127,7 +128,9 @@ impl Shared {
             lists.iter().filter(|list| list.failure.is_some()).map(|list| list.id.as_str()).collect();
         let stale =
             if failed.is_empty() { String::new() } else { format!("; not reloaded: {}", failed.join(", ")) };
-        format!("{} workers, {} lists, {entries} entries{stale}", live.workers.len(), lists.len())
+        let workers = counted(live.workers.len() as u64, "worker");
+        let (lists, entries) = (counted(lists.len() as u64, "list"), counted(entries as u64, "entry"));
+        format!("{workers}, {lists}, {entries}{stale}")
     }
 
     fn workers(&self) -> Vec<WorkerStatus> {
@@ -209,7 +212,8 @@ fn healthy(worker: &WorkerStatus, limit: Duration) -> Result<(), String> {
     }
     if standstill(worker) > limit {
         let (seconds, waiting) = (since_advance.as_secs(), worker.lag().unwrap_or(0));
-        return Err(format!("worker {name} has not advanced for {seconds} s while {waiting} reads wait"));
+        let (reads, wait) = (counted(waiting, "read"), if waiting == 1 { "waits" } else { "wait" });
+        return Err(format!("worker {name} has not advanced for {seconds} s while {reads} {wait}"));
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::config::{Config, environment};
 use crate::evaluate::Expectation;
 use crate::kafka::{self, KafkaError, Topics};
 use crate::reload::{self, Examined, ListState};
+use crate::wording::counted;
 
 /// Check a config and its lists without joining the group or binding a port.
 #[derive(Debug, clap::Args)]
@@ -190,7 +191,7 @@ fn print_list(out: &mut dyn Write, list: &ListState, width: usize) -> io::Result
     }
     let untold = rejected.saturating_sub(report.rejected_lines.len() as u64);
     if untold > 0 {
-        writeln!(out, "{:width$}  and {untold} more lines", "")?;
+        writeln!(out, "{:width$}  and {} more", "", counted(untold, "line"))?;
     }
     Ok(())
 }

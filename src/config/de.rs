@@ -10,8 +10,9 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::problem::{Origin, Problem, nearest};
+use super::problem::{Origin, Problem};
 use super::tree::{Entry, Node, Value, read_raw};
+use crate::wording::nearest;
 
 /// Reads a whole config tree.
 pub(super) fn read<T: DeserializeOwned>(tree: Node) -> Result<T, Problem> {
@@ -60,7 +61,7 @@ impl de::Error for Error {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::custom(match nearest(field, expected) {
+        Self::custom(match nearest(field, expected.iter().copied()) {
             Some(near) => format!("unknown key; did you mean {near:?}?"),
             None => format!("unknown key; known here: {}", expected.join(", ")),
         })
@@ -68,7 +69,7 @@ impl de::Error for Error {
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let choices = quoted(expected);
-        Self::custom(match nearest(variant, expected) {
+        Self::custom(match nearest(variant, expected.iter().copied()) {
             Some(near) => format!("{variant:?} is none of {choices}; did you mean {near:?}?"),
             None => format!("{variant:?} is none of {choices}"),
         })

@@ -64,10 +64,3 @@ impl fmt::Display for ConfigError {
         Ok(())
     }
 }
-
-/// The choice nearest to what was typed, if it is near enough to have been meant.
-pub(super) fn nearest<'a>(typed: &str, choices: &[&'a str]) -> Option<&'a str> {
-    let scored = choices.iter().map(|choice| (strsim::damerau_levenshtein(typed, choice), *choice));
-    let (distance, choice) = scored.min_by_key(|(distance, _)| *distance)?;
-    (distance <= typed.len().max(choice.len()) / 3).then_some(choice)
-}

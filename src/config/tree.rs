@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Origin, Problem};
+use crate::wording::counted;
 
 /// A value and where it was said.
 #[derive(Clone, Debug)]
@@ -186,7 +187,10 @@ impl Node {
                         items.push(Node::empty(false, &origin));
                         &mut items[index]
                     }
-                    Ok(_) => return refuse(depth, format!("has {} items, counted from 0", items.len())),
+                    Ok(_) => {
+                        let items = counted(items.len() as u64, "item");
+                        return refuse(depth, format!("has {items}, counted from 0"));
+                    }
                     Err(_) => return refuse(depth, format!("is a list; put an index in place of {part:?}")),
                 },
                 _ => return refuse(depth, "is not a section".to_owned()),

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 use super::paint::{Column, GAP, Paint, Tone};
+use crate::wording::counted;
 
 /// The lines of one alert.
 pub(super) fn render(payload: &[u8], paint: Paint) -> Vec<String> {
@@ -162,7 +163,8 @@ impl Alert {
             reasons.push(paint.paint(Tone::Against, &format!("CONFLICT: {}", names.join(", "))));
         }
         if self.more_hits + self.hits.len() > 1 {
-            reasons.push(format!("{} further entries", self.more_hits + self.hits.len() - 1));
+            let further = self.more_hits + self.hits.len() - 1;
+            reasons.push(counted(further as u64, "further entry"));
         }
         if self.supersedes.is_some() {
             reasons.push("betters an earlier alert".to_owned());

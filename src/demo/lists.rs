@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use super::{ALERTS_TOPIC, DEAD_LETTERS_TOPIC, LATE_TOPIC, READS_TOPIC};
 use crate::synth::{HotlistSpec, Listed, Profile};
+use crate::wording::counted;
 
 /// The lists on disk.
 #[derive(Debug)]
@@ -60,7 +61,8 @@ impl Lists {
     /// One line a list.
     pub(super) fn describe(&self) -> impl Iterator<Item = String> {
         self.specs.iter().map(|spec| {
-            format!("list {}: {} entries of {}", spec.profile.id, spec.count, spec.profile.agency)
+            let entries = counted(spec.count, "entry");
+            format!("list {}: {entries} of {}", spec.profile.id, spec.profile.agency)
         })
     }
 

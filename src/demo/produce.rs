@@ -19,6 +19,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, Prod
 
 use super::{PARTITIONS, READS_TOPIC};
 use crate::synth::{Layout, Rng, Traffic};
+use crate::wording::counted;
 
 /// What to produce, and how fast.
 pub(super) struct Plan {
@@ -92,7 +93,7 @@ impl Producing {
         let _ = self.stop.send(());
         self.thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the demo's producer panicked")))?;
         let failed = self.progress.failed.load(Ordering::Relaxed);
-        anyhow::ensure!(failed == 0, "the broker refused {failed} reads of the demo");
+        anyhow::ensure!(failed == 0, "the broker refused {} of the demo", counted(failed, "read"));
         Ok(self.progress.delivered.load(Ordering::Relaxed))
     }
 }

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 
 use super::figures::{Evaluation, Operating, Part, Rate, Run};
 use super::sample::as_f64;
+use crate::wording::{grouped, noun};
 
 const STYLE: &str = include_str!("html/report.css");
 
@@ -41,15 +42,15 @@ impl Evaluation {
         let lists: Vec<String> = about
             .lists
             .iter()
-            .map(|(name, n)| format!("{} ({} entries)", escaped(name), grouped(*n as u64)))
+            .map(|(name, n)| format!("{} ({})", escaped(name), many(*n as u64, "entry")))
             .collect();
         let _ = write!(
             page,
-            "<header>\n<p class=\"brand\">hotplate evaluate</p>\n<h1>{} labelled reads of {} plates</h1>\n\
+            "<header>\n<p class=\"brand\">hotplate evaluate</p>\n<h1>{} of {}</h1>\n\
              <p class=\"facts\">against {} · evidence table <code>{}</code> · listed share {}</p>\n\
              <p class=\"warning\">Shows plates: personal data. Keep it where the reads are kept.</p>\n</header>\n",
-            grouped(about.reads as u64),
-            grouped(about.plates as u64),
+            many(about.reads as u64, "labelled read"),
+            many(about.plates as u64, "plate"),
             lists.join(", "),
             escaped(&about.table),
             about.listed_share
@@ -71,11 +72,10 @@ impl Evaluation {
             let validated = self.validated(part);
             let _ = write!(
                 page,
-                "<article class=\"card\">\n<h2><a href=\"#{}\">{}</a></h2>\n<p class=\"muted\">{} reads, {} of listed \
-                 vehicles</p>\n<dl>\n",
+                "<article class=\"card\">\n<h2><a href=\"#{}\">{}</a></h2>\n<p class=\"muted\">{}, {} of listed vehicles</p>\n<dl>\n",
                 anchor(part),
                 escaped(part.name()),
-                grouped(part.reads),
+                many(part.reads, "read"),
                 grouped(part.listed)
             );
             for (nth, row) in part.limits.iter().enumerate() {
@@ -102,12 +102,12 @@ impl Evaluation {
         let validated = self.validated(part);
         let _ = write!(
             page,
-            "<section class=\"part\" id=\"{}\">\n<h2>{}</h2>\n<p class=\"muted\">{} reads of {} plates: {} of listed vehicles, \
+            "<section class=\"part\" id=\"{}\">\n<h2>{}</h2>\n<p class=\"muted\">{} of {}: {} of listed vehicles, \
              {} of others</p>\n<div class=\"charts\">\n",
             anchor(part),
             escaped(part.name()),
-            grouped(part.reads),
-            grouped(part.plates),
+            many(part.reads, "read"),
+            many(part.plates, "plate"),
             grouped(part.listed),
             grouped(part.unlisted)
         );
@@ -273,17 +273,9 @@ fn interval(rate: Rate, unit: f64) -> String {
     format!("{:.1}–{:.1}", unit * rate.low, unit * rate.high)
 }
 
-/// A count with its thousands apart.
-fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (nth, digit) in digits.chars().enumerate() {
-        if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+/// A count with its thousands apart, and its noun.
+fn many(count: u64, one: &str) -> String {
+    format!("{} {}", grouped(count), noun(count, one))
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate per million")]

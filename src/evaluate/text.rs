@@ -4,13 +4,14 @@ use std::fmt::{self, Display, Formatter};
 
 use super::figures::{Evaluation, Operating, Part, Rate, Run};
 use super::sample::as_f64;
+use crate::wording::counted;
 
 impl Display for Evaluation {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let about = &self.about;
-        writeln!(f, "{} of {}", counted(about.reads, "read"), counted(about.plates, "plate"))?;
+        writeln!(f, "{} of {}", counted(about.reads as u64, "read"), counted(about.plates as u64, "plate"))?;
         for (name, entries) in &about.lists {
-            writeln!(f, "list {name}: {}", counted(*entries, "entry"))?;
+            writeln!(f, "list {name}: {}", counted(*entries as u64, "entry"))?;
         }
         writeln!(
             f,
@@ -44,10 +45,10 @@ impl Part {
     fn tell(&self, f: &mut Formatter<'_>, in_full: bool) -> fmt::Result {
         writeln!(
             f,
-            "{}: {} reads of {} plates, {} of listed vehicles, {} of others",
+            "{}: {} of {}, {} of listed vehicles, {} of others",
             self.name(),
-            self.reads,
-            self.plates,
+            counted(self.reads, "read"),
+            counted(self.plates, "plate"),
             self.listed,
             self.unlisted
         )?;
@@ -76,8 +77,11 @@ impl Part {
         let stated: u64 = calibration.bins.iter().map(|bin| bin.reads).sum();
         writeln!(
             f,
-            "  calibration error {:.3} [{:.3}-{:.3}] over {stated} reads whose first hit scores above 0.05",
-            calibration.error, calibration.low, calibration.high
+            "  calibration error {:.3} [{:.3}-{:.3}] over {} whose first hit scores above 0.05",
+            calibration.error,
+            calibration.low,
+            calibration.high,
+            counted(stated, "read")
         )?;
         for bin in calibration.bins.iter().filter(|bin| in_full && bin.reads > 0) {
             let right = 100.0 * as_f64(bin.right) / as_f64(bin.reads);
@@ -131,12 +135,4 @@ fn per_thousand(rate: Rate) -> String {
     let Rate { count, of, .. } = rate;
     let [share, low, high] = [rate.share, rate.low, rate.high].map(|share| 1000.0 * share);
     format!("{share:6.2} {count}/{of} [{low:.1}-{high:.1}]")
-}
-
-fn counted(count: usize, what: &str) -> String {
-    match (count, what.strip_suffix('y')) {
-        (1, _) => format!("1 {what}"),
-        (_, Some(stem)) => format!("{count} {stem}ies"),
-        _ => format!("{count} {what}s"),
-    }
 }

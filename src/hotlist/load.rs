@@ -19,6 +19,7 @@ use super::lines::{Lines, Record};
 use super::report::{LoadReport, RejectedLine, Rejection};
 use super::rows::{Column, Field};
 use super::settings::{ListFormat, LoadSettings};
+use crate::wording::counted;
 
 /// Why a list was not loaded, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -85,8 +86,8 @@ pub enum LoadError {
     },
     /// More lines were rejected than the settings allow.
     #[error(
-        "{rejected} of {lines} lines rejected, more than {limit} allows{}; mend the list or raise the limit",
-        .first.map(|line| format!(" (first: {line})")).unwrap_or_default()
+        "{rejected} of {} rejected, more than {limit} allows{}; mend the list or raise the limit",
+        counted(*.lines, "line"), .first.map(|line| format!(" (first: {line})")).unwrap_or_default()
     )]
     TooManyRejected {
         /// Lines rejected.
@@ -109,7 +110,7 @@ pub enum LoadError {
         limit: u32,
     },
     /// No entry at all, which is more often a failed export than a list with nobody on it.
-    #[error("the list has no entries ({rejected} lines rejected); an empty list is not loaded")]
+    #[error("the list has no entries ({} rejected); an empty list is not loaded", counted(*.rejected, "line"))]
     Empty {
         /// Lines rejected.
         rejected: u64,

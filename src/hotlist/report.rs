@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::wording::{counted, noun};
+
 /// Why a line was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -184,15 +186,18 @@ impl LoadReport {
 
 impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} entries", self.accepted)?;
+        f.write_str(&counted(self.accepted, "entry"))?;
         for (count, what) in [
-            (self.patterns, "of them patterns"),
-            (self.expired, "expired"),
-            (self.duplicate_plates, "with a plate listed before"),
-            (self.duplicate_ids, "replaced by a later entry with the same id"),
-            (self.blank, "blank lines"),
-            (self.ignored_cells, "optional cells not understood"),
-            (self.rejected, "lines rejected"),
+            (
+                self.patterns,
+                "of them ".to_owned() + if self.patterns == 1 { "a pattern" } else { "patterns" },
+            ),
+            (self.expired, "expired".to_owned()),
+            (self.duplicate_plates, "with a plate listed before".to_owned()),
+            (self.duplicate_ids, "replaced by a later entry with the same id".to_owned()),
+            (self.blank, noun(self.blank, "blank line")),
+            (self.ignored_cells, noun(self.ignored_cells, "optional cell") + " not understood"),
+            (self.rejected, noun(self.rejected, "line") + " rejected"),
         ] {
             if count > 0 {
                 write!(f, ", {count} {what}")?;

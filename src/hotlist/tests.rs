@@ -71,7 +71,7 @@ fn every_field_of_an_entry_is_read() {
     );
     assert_eq!(plates(&hotlist), ["ABC123"]);
     assert_eq!(report.accepted, 1);
-    assert_eq!(report.to_string(), "1 entries");
+    assert_eq!(report.to_string(), "1 entry");
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn what_is_no_list_is_refused_with_a_way_out() {
         (&b""[..], "no entries"),
         (b"\n\n", "no entries"),
         (b"plate\n", "no entries"),
-        (b"plate\nnone\n", "1 lines rejected"),
+        (b"plate\nnone\n", "1 line rejected"),
         (b"PK\x03\x04....", "unpack it"),
         (b"\x28\xB5\x2F\xFD....", "zstd"),
         (b"\xFD7zXZ\x00", "xz"),

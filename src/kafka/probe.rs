@@ -12,6 +12,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::{KafkaError, KafkaSettings, KafkaSink, KafkaSource, Topics, client_config};
+use crate::wording::counted;
 use crate::worker::Mode;
 
 /// Longest single request, so that a broker that does not answer is not waited for by one request alone.
@@ -67,7 +68,7 @@ pub fn probe(settings: &KafkaSettings, topics: &Topics) -> Result<ProbeReport, K
     for (topic, read) in reads.chain(topics.outputs.iter().map(|topic| (topic, false))) {
         let line = match asking.partitions(topic, deadline)? {
             Found::Partitions(count) if read => asking.ends(topic, count),
-            Found::Partitions(count) => Ok(format!("{count} partitions")),
+            Found::Partitions(count) => Ok(counted(count as u64, "partition")),
             Found::Missing => {
                 missing.push(topic.clone());
                 Err("does not exist".to_owned())
@@ -201,13 +202,13 @@ impl<'s> Asking<'s> {
 
     /// Looking up the ends takes the right to read.
     fn ends(&self, topic: &str, partitions: usize) -> Result<String, String> {
-        let mut records = 0;
+        let mut records = 0u64;
         for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
             let ends = self.consumer.fetch_watermarks(topic, partition, REQUEST);
             let (low, high) = ends.map_err(|error| format!("partition {partition}: {error}"))?;
-            records += high - low;
+            records += u64::try_from(high - low).unwrap_or_default();
         }
-        Ok(format!("{partitions} partitions, {records} records"))
+        Ok(format!("{}, {}", counted(partitions as u64, "partition"), counted(records, "record")))
     }
 
     fn group(&self, group: &str) -> Result<String, String> {
@@ -216,7 +217,7 @@ impl<'s> Asking<'s> {
         let Some(found) = groups.groups().iter().find(|found| found.name() == group) else {
             return Ok(format!("{group} does not exist yet"));
         };
-        Ok(format!("{group}, {}, {} members", found.state(), found.members().len()))
+        Ok(format!("{group}, {}, {}", found.state(), counted(found.members().len() as u64, "member")))
     }
 }
 

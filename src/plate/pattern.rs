@@ -37,7 +37,7 @@ pub struct Pattern {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// Fewer known characters than the list asks for.
-    #[error("{known} known characters, but a pattern needs at least {needed}")]
+    #[error("known characters: {known}, but a pattern needs at least {needed}")]
     TooFewKnown {
         /// Known characters in the pattern.
         known: usize,

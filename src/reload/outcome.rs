@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::hotlist::LoadReport;
+use crate::wording::counted;
 
 /// A list as the status page shows it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -43,10 +44,11 @@ pub struct Reloaded(pub Vec<ListState>);
 
 impl fmt::Display for Reloaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "reloaded {} lists", self.0.len())?;
+        write!(f, "reloaded {}", counted(self.0.len() as u64, "list"))?;
         for list in &self.0 {
             let version = list.version.as_deref().unwrap_or("none");
-            write!(f, "\nlist {}: {} entries, version {version}", list.id, list.entries)?;
+            let entries = counted(list.entries as u64, "entry");
+            write!(f, "\nlist {}: {entries}, version {version}", list.id)?;
         }
         Ok(())
     }
@@ -91,7 +93,8 @@ impl fmt::Display for ReloadError {
             Self::Panicked(reason) => write!(f, "nothing was reloaded: internal error: {reason}"),
             Self::Lists { swapped, failures } => {
                 let others = if *swapped { "; all others were reloaded" } else { "" };
-                write!(f, "{} lists could not be loaded{others}", failures.len())?;
+                let failed = counted(failures.len() as u64, "list");
+                write!(f, "{failed} could not be loaded{others}")?;
                 for ListFailure { list, reason, kept } in failures {
                     write!(f, "\nlist {list}: {reason}")?;
                     match kept {

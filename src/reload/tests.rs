@@ -87,7 +87,7 @@ fn failed_list_keeps_its_last_good_version_while_the_others_swap() {
     assert_eq!(in_force(&reloader), expected(&[("stolen", 1, 100), ("amber", 1, 200)]));
     let text = error.to_string();
     assert!(
-        text.starts_with("1 lists could not be loaded; all others were reloaded\nlist stolen: "),
+        text.starts_with("1 list could not be loaded; all others were reloaded\nlist stolen: "),
         "{text}"
     );
     assert!(text.contains("no header names a plate column") && text.ends_with("stays in force"), "{text}");

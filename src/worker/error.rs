@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::LimitReached;
+use crate::wording::counted;
 
 /// Why a worker ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +49,7 @@ pub enum WorkerError {
     #[error("cannot prepare for new partitions: {0}")]
     Process(#[from] ProcessError),
     /// Told to stop, it could not confirm everything in time.
-    #[error("stopped with {in_flight} records unconfirmed after {waited:?}: their reads will be read again")]
+    #[error("stopped with {} unconfirmed after {waited:?}: their reads will be read again", counted(*.in_flight as u64, "record"))]
     Unconfirmed {
         /// Records that were not acknowledged.
         in_flight: usize,

@@ -350,7 +350,7 @@ async fn list_that_cannot_be_loaded_stops_the_start() {
     town.write("amber.csv", "");
     let error = refused(&town).await;
     assert_eq!(error.exit_code(), 65);
-    assert!(error.to_string().starts_with("1 lists could not be loaded\nlist amber: "), "{error}");
+    assert!(error.to_string().starts_with("1 list could not be loaded\nlist amber: "), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,13 +10,15 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     // Settings that carry their documentation: a macro, which anyone may use.
     ("documented", &[]),
+    // Messages for people are made everywhere.
+    ("wording", &[]),
     // The core: pure and synchronous.
     ("digest", &[]),
     ("plate", &[]),
     ("jurisdiction", &[]),
     ("vehicle", &[]),
     ("read", &["digest", "jurisdiction", "plate", "vehicle"]),
-    ("hotlist", &["documented", "jurisdiction", "plate", "vehicle"]),
+    ("hotlist", &["documented", "jurisdiction", "plate", "vehicle", "wording"]),
     ("batch", &["read"]),
     ("index", &["plate"]),
     ("policy", &["digest", "documented", "plate", "read"]),
@@ -42,16 +44,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "policy",
             "read",
             "snapshot",
+            "wording",
         ],
     ),
     // The rim: effects.
     ("list_files", &["hotlist"]),
-    ("worker", &["batch", "documented", "read"]),
-    ("kafka", &["batch", "documented", "logging", "read", "worker"]),
+    ("worker", &["batch", "documented", "read", "wording"]),
+    ("kafka", &["batch", "documented", "logging", "read", "wording", "worker"]),
     ("logging", &["documented"]),
     ("notify", &["logging"]),
     ("metrics", &["batch", "hotlist", "pipeline", "policy", "read", "snapshot", "worker"]),
-    ("reload", &["evidence", "hotlist", "list_files", "metrics", "plate", "policy", "snapshot"]),
+    ("reload", &["evidence", "hotlist", "list_files", "metrics", "plate", "policy", "snapshot", "wording"]),
     ("admin", &["documented", "metrics", "reload", "worker"]),
     (
         "config",
@@ -70,6 +73,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "read",
             "reload",
             "snapshot",
+            "wording",
             "worker",
         ],
     ),
@@ -77,10 +81,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "app",
         &[
             "admin", "alert", "batch", "config", "evidence", "kafka", "logging", "metrics", "notify",
-            "pipeline", "policy", "read", "reload", "snapshot", "worker",
+            "pipeline", "policy", "read", "reload", "snapshot", "wording", "worker",
         ],
     ),
-    ("demo", &["app", "config", "kafka", "logging", "synth"]),
+    ("demo", &["app", "config", "kafka", "logging", "synth", "wording"]),
     (
         "cli",
         &[
@@ -102,6 +106,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "reload",
             "snapshot",
             "synth",
+            "wording",
         ],
     ),
 ];
@@ -109,6 +114,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Modules of the core, which know no effect.
 const CORE: &[&str] = &[
     "digest",
+    "wording",
     "plate",
     "jurisdiction",
     "vehicle",

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::pipeline::BatchStats;
 use crate::policy::MatchKind;
+use crate::wording::counted;
 
 /// The totals.
 #[derive(Debug, Default)]
@@ -94,11 +95,6 @@ impl fmt::Display for Summary {
         }
         Ok(())
     }
-}
-
-/// `1 read`, `2 reads`.
-fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

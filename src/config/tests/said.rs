@@ -138,7 +138,7 @@ fn what_cannot_be_read_from_the_environment_names_the_variable() {
         ),
         (
             ("HOTPLATE_LISTS__3__PATH", "a"),
-            "environment variable HOTPLATE_LISTS__3__PATH: lists: has 1 items, counted from 0",
+            "environment variable HOTPLATE_LISTS__3__PATH: lists: has 1 item, counted from 0",
         ),
         (
             ("HOTPLATE_LISTS__PATH", "a"),

@@ -4,9 +4,10 @@
 
 use std::fmt::Write as _;
 
-use super::{escaped, grouped};
+use super::escaped;
 use crate::evaluate::figures::{Case, CaseHit, Cases};
 use crate::evaluate::judge::{DifferenceFacts, EvidenceFacts, MatchedFacts};
+use crate::wording::grouped;
 
 /// Weight at which a bar is as long as it gets.
 const LONGEST: f64 = 14.0;
