@@ -88,7 +88,9 @@ documented! {
         pub edits: Option<u8>,
         /// Share of passing vehicles that are on this list: the prior of every score.
         pub listed_share: f64,
-        /// Least score of a confirmed hit.
+        /// Least score of a confirmed hit. Whatever they score, hits of a pattern and of edits by other than
+        /// OCR-equivalent characters are `probable` at most, and named conflicts cap the grade too: `[grade]` in the
+        /// evidence table.
         pub confirmed: f64,
         /// Least score of a probable hit.
         pub probable: f64,
