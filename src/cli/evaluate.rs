@@ -28,12 +28,13 @@ use crate::snapshot::List;
 /// compressed with gzip or zstd. Prints recall, false alerts and calibration with counts and intervals, and the
 /// field's simple rules beside them; O/0 and I/1 count as the same.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("against").args(["hotlist", "config"]).required(true).multiple(true)))]
 pub(super) struct Args {
     /// Files of labelled reads.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     reads: Vec<PathBuf>,
     /// Hotlists (CSV or JSON lines, plain or gzip); by default those of the config.
-    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "config")]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
     hotlist: Vec<PathBuf>,
     /// Type of the reader, which picks the calibration of its confidences: one for all files, or one for each.
     #[arg(long, value_name = "NAME", num_args = 1..)]

@@ -11,13 +11,13 @@ use std::process::ExitCode;
 pub enum Exit {
     /// The command line cannot be understood.
     Usage = 64,
-    /// A list or a payload is not what it should be.
+    /// A list cannot be loaded, for whatever reason, or a payload is not what it should be.
     Data = 65,
     /// Kafka, a topic or an address cannot be reached or had.
     Unavailable = 69,
     /// A part of the program failed that should not.
     Internal = 70,
-    /// Reading or writing a file failed.
+    /// Reading or writing a file other than a list or the config failed.
     Io = 74,
     /// Ended before everything was done.
     Deadline = 75,
@@ -32,14 +32,15 @@ pub(super) const HELP: &str = "\
 Exit codes:
    0  done; for run: drained, published and committed everything
   64  the command line cannot be understood
-  65  a list or a payload is not what it should be, or the dead-letter limit was reached
+  65  a list cannot be loaded (missing, unreadable or not what it should be), a payload is not what it
+      should be, or the dead-letter limit was reached
   69  Kafka, a topic or an address cannot be reached or had
   70  a part of the program failed that should not
-  74  reading or writing a file failed
+  74  reading or writing a file failed, other than a list or the config
   75  ended before everything was done, by the shutdown deadline or a second signal: what was not
       committed will be read again
   77  another instance of the same name took over
-  78  the config cannot be used";
+  78  the config cannot be read or used";
 
 /// A command that failed: what to tell, and the code to end with.
 #[derive(Debug)]

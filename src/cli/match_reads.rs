@@ -32,9 +32,10 @@ use crate::snapshot::Snapshot;
 /// plain or compressed with gzip or zstd. The exit code is 0 with or without alerts, and also where lines could
 /// not be decoded: those are counted and named in the summary.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("lists").args(["hotlist", "config"]).required(true)))]
 pub(super) struct Args {
     /// Lists, policies and feeds as the daemon would have them.
-    #[arg(long, short, value_name = "FILE", required_unless_present = "hotlist", conflicts_with = "hotlist")]
+    #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The feed of the config that the reads are of; needed where it has several.
     #[arg(long, requires = "config")]

@@ -265,6 +265,42 @@ fn closed_pipe_ends_it_quietly_while_input_goes_on() {
 }
 
 #[test]
+fn without_a_list_both_ways_to_name_one_are_told() {
+    let output = run(&["match"], b"");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{text}");
+    assert!(text.contains("--hotlist <FILE>") && text.contains("--config <FILE>"), "{text}");
+    let both = run(&["match", "--hotlist", "a.csv", "--config", "b.toml"], b"");
+    assert_eq!(both.status.code(), Some(64));
+}
+
+#[test]
+fn a_missing_list_ends_every_command_with_the_code_of_the_help() {
+    let case = Case::new(1);
+    let config = case.file(
+        "hotplate.toml",
+        b"kafka.auto_offset_reset = \"latest\"\n[[feeds]]\ntopic = \"reads\"\n\
+          [[lists]]\nid = \"gone\"\npath = \"gone.csv\"\n",
+    );
+    let config = config.to_str().unwrap();
+    let commands: [&[&str]; 4] = [
+        &["match", "--hotlist", "gone.csv"],
+        &["match", "--config", config],
+        &["check", "--config", config],
+        &["run", "--config", config],
+    ];
+    for command in commands {
+        let mut started = hotplate(command);
+        started.env("HOTPLATE_ADMIN__LISTEN", "127.0.0.1:0").stdin(Stdio::null());
+        let output = started.output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(65), "{command:?}: {text}");
+        assert!(text.contains("gone.csv"), "{command:?}: {text}");
+    }
+    assert!(stdout(&["--help"]).contains("65  a list cannot be loaded (missing,"));
+}
+
+#[test]
 fn what_cannot_be_read_is_named_with_an_exit_code() {
     let case = Case::new(100);
     let reads = case.file("reads.jsonl", case.reads.as_bytes());
