@@ -65,6 +65,9 @@ impl WorkerHandle {
             finish.send_replace(true);
             worker.close();
             report(&sender, Event::Left);
+            // Its clients end before the channel does, which is what `join` waits for.
+            drop(worker);
+            drop(sender);
         };
         thread::Builder::new().name(control.name().to_owned()).spawn(run)?;
         Ok(Self { control, events, finished })
@@ -99,7 +102,8 @@ impl WorkerHandle {
         self.finished.clone()
     }
 
-    /// Waits until it has ended and left its group, at most so long. Blocks.
+    /// Waits until it has ended and left its group, at most so long, and for a moment until its clients are closed:
+    /// one that outlives its broker complains of that. Blocks.
     ///
     /// # Errors
     /// Why it ended, or that it did not: [`WorkerError::Deadline`].
@@ -115,9 +119,15 @@ impl WorkerHandle {
         let mut report = outcome?;
         let left = self.events.recv_timeout(deadline.saturating_duration_since(Instant::now()));
         report.left = matches!(left, Ok(Event::Left));
+        let moment = deadline.saturating_duration_since(Instant::now()).min(CLIENTS_CLOSE);
+        // Nothing comes any more; the channel's end is what is waited for, and nothing depends on it.
+        let _ = self.events.recv_timeout(moment);
         Ok(report)
     }
 }
+
+/// How long the end waits for clients to be closed, once nothing is left to be done.
+const CLIENTS_CLOSE: Duration = Duration::from_secs(1);
 
 /// The channel holds both events, so sending never waits; nobody listening is no concern of the worker.
 fn report(sender: &SyncSender<Event>, event: Event) {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use crate::command::{hotplate, stdout};
+use crate::command::{hotplate, run, stdout};
 
 /// The last line of a run, as numbers.
 fn totals(output: &str) -> HashMap<&str, u64> {
@@ -27,6 +27,13 @@ fn scripted_run_shows_alerts_and_ends_with_its_totals() {
     for part in ["admin at http://127.0.0.1:", "  READ   ", "  LISTED ", "  WHY    ", "status seconds="] {
         assert!(output.contains(part), "no {part:?} in {output}");
     }
+}
+
+#[test]
+fn demo_that_ends_in_order_has_nothing_to_complain_of() {
+    let output = run(&["demo", "--seconds", "1", "--rate", "300", "--entries", "500"], b"");
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
 #[test]
