@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
+use tokio::task::{JoinError, JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::admin::{AdminServer, AdminSettings, Daemon};
@@ -78,13 +78,15 @@ pub struct Summary {
 const ADMIN_GRACE: Duration = Duration::from_secs(1);
 /// How often statuses become metrics, histograms are drained and old snapshots freed.
 const UPKEEP: Duration = Duration::from_secs(1);
+/// Time after which brokers that do not answer are worth a word.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Runs a daemon until it is told to end, or has to.
 ///
 /// # Errors
 /// Why it could not start, or why it ended before or other than it was told to.
 pub async fn run(config: Config, source: Source, mut controls: Controls) -> Result<Summary, AppError> {
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), config = config.redacted(), "starting");
+    tell_start(&config);
     let config = Arc::new(config);
     let shared = Arc::new(Shared::new(Arc::clone(&config), controls.shadow, controls.log.clone()));
     let admin = Admin::start(&config.admin, &shared).await?;
@@ -119,7 +121,7 @@ async fn start(
     let topics = topics(config, shared.shadow);
     let (settings, needed) = (config.kafka.clone(), topics.clone());
     let check = spawn_blocking(move || kafka::require_topics(&settings, &needed));
-    check.await.map_err(AppError::task)??;
+    tell_if_slow(config, check).await.map_err(AppError::task)??;
 
     let snapshots = reloader.snapshots();
     let mode = config.mode(shared.shadow);
@@ -140,6 +142,29 @@ async fn start(
     let controls = workers.iter().map(WorkerHandle::control).collect();
     shared.live(reloader.states(), Reloads::new(reloader, shared.planner(source)), controls);
     Ok(workers)
+}
+
+fn tell_start(config: &Config) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        config = %config.path.display(),
+        config_version = config.version,
+        lists = config.plan.lists.len(),
+        "starting"
+    );
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        tracing::debug!(config = config.redacted(), "effective config");
+    }
+}
+
+/// Brokers that answer do so at once; whoever starts a daemon is told what it waits for.
+async fn tell_if_slow<T>(config: &Config, mut asking: JoinHandle<T>) -> Result<T, JoinError> {
+    if let Ok(answer) = timeout(SLOW, &mut asking).await {
+        return answer;
+    }
+    let brokers = config.kafka.bootstrap_servers();
+    tracing::warn!(brokers, up_to = ?config.kafka.connect_timeout, "waiting for the brokers");
+    asking.await
 }
 
 /// A shadow writes nothing, so it needs no topics to write to.

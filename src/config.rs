@@ -46,6 +46,8 @@ pub fn environment() -> impl Iterator<Item = (String, String)> {
 pub struct Config {
     /// The file it was read from.
     pub path: PathBuf,
+    /// The hash of the file's text, without what the environment said.
+    pub version: String,
     /// How to reach Kafka.
     pub kafka: KafkaSettings,
     /// How workers batch and give up.
@@ -101,6 +103,7 @@ impl Config {
         }
         Ok(Self {
             path: path.to_owned(),
+            version: said.version.clone(),
             kafka: resolve::kafka(&file.kafka, folder),
             worker: file.worker.clone(),
             pipeline,

@@ -206,6 +206,10 @@ fn print_clients(out: &mut dyn Write, clients: &Result<(), KafkaError>) -> io::R
 /// Prints what the brokers say; whether a daemon could start.
 fn probe(out: &mut dyn Write, config: &Config) -> io::Result<Result<bool, KafkaError>> {
     let topics = Topics { reads: config.read_topics(), outputs: config.output_topics() };
+    // What was found so far is not to wait for brokers that may never answer.
+    out.flush()?;
+    let (brokers, seconds) = (config.kafka.bootstrap_servers(), config.kafka.connect_timeout.as_secs());
+    eprintln!("asking the brokers {brokers}, for up to {seconds} s");
     match kafka::probe(&config.kafka, &topics) {
         Ok(report) => writeln!(out, "{report}").map(|()| Ok(report.ok())),
         Err(error) => Ok(Err(error)),

@@ -5,15 +5,24 @@
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 use super::problem::{ConfigError, Problem};
 use super::tree::Node;
 use super::{de, env, tree};
 
+/// The first 128 bits of the text's SHA-256, in hexadecimal: as `sha256sum` begins.
+fn version(text: &str) -> String {
+    let digest = Sha256::digest(text);
+    digest[..16].iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 /// What file and environment said.
 #[derive(Debug)]
 pub(super) struct Said {
     file: PathBuf,
+    /// The hash of the file's text.
+    pub(super) version: String,
     tree: Node,
 }
 
@@ -51,7 +60,7 @@ impl Said {
         if !problems.is_empty() {
             return refuse(problems);
         }
-        Ok(Self { file: file.to_owned(), tree })
+        Ok(Self { file: file.to_owned(), version: version(text), tree })
     }
 
     /// Takes what was said into the form it should have.

@@ -495,7 +495,7 @@ impl Process {
 fn systemd_is_told_and_no_plate_is_logged() {
     let town = Town::new();
     let process = Process::start(&town);
-    assert!(process.told().starts_with("READY=1\nSTATUS=1 workers, 2 lists, 2 entries"));
+    assert!(process.told().starts_with("READY=1\nSTATUS=1 worker, 2 lists, 2 entries"));
     town.produce(&["ABC1234", "QQQ5555", "xyz 7890"]);
     town.produce_raw(["{\"plate\":\"GARB4GE\"".to_owned()].into_iter());
     town.records("hotplate.alerts", 2);
@@ -504,7 +504,7 @@ fn systemd_is_told_and_no_plate_is_logged() {
     process.signal("-HUP");
     let reloading = process.told();
     assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
-    assert!(process.told().starts_with("READY=1\nSTATUS=1 workers, 2 lists, 3 entries"));
+    assert!(process.told().starts_with("READY=1\nSTATUS=1 worker, 2 lists, 3 entries"));
     town.write("stolen.csv", "plate\n\"ABC1234\n");
     process.signal("-HUP");
     assert!(process.told().starts_with("RELOADING=1\n"));
@@ -644,7 +644,47 @@ fn check_with_connect_says_that_no_broker_answers() {
         .unwrap();
     let stderr = String::from_utf8(command.stderr).unwrap();
     assert_eq!(command.status.code(), Some(69), "{stderr}");
-    assert!(stderr.contains("no answer from the brokers 127.0.0.1:1 within 1 s"), "{stderr}");
+    let told: Vec<usize> = [
+        "asking the brokers 127.0.0.1:1, for up to 1 s\n",
+        "no answer from the brokers 127.0.0.1:1 within 1 s",
+    ]
+    .map(|text| stderr.find(text).unwrap_or_else(|| panic!("no {text:?} in {stderr}")))
+    .to_vec();
+    assert!(told.is_sorted(), "{stderr}");
+}
+
+#[test]
+fn run_says_that_it_waits_for_brokers_that_do_not_answer() {
+    let town = Town::new();
+    let output = hotplate(&["run", "-c"])
+        .arg(town.path("hotplate.toml"))
+        .env("HOTPLATE_KAFKA__BROKERS", "127.0.0.1:1")
+        .env("HOTPLATE_KAFKA__CONNECT_TIMEOUT", "2s")
+        .output()
+        .unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(69), "{log}");
+    let waiting = log.find("waiting for the brokers").unwrap();
+    assert!(log[waiting..].contains("127.0.0.1:1") && log[waiting..].contains("2s"), "{log}");
+    assert!(log.find("no answer from the brokers").unwrap() > waiting, "{log}");
+}
+
+#[test]
+fn first_line_of_the_log_names_the_config_and_the_whole_of_it_is_for_debugging() {
+    for (level, whole) in [("info", false), ("debug", true)] {
+        let town = Town::new();
+        let process = Process::start_at(&town, level);
+        assert!(process.told().starts_with("READY=1\n"));
+        process.signal("-TERM");
+        let (code, log) = process.end();
+        assert_eq!(code, Some(0), "{log}");
+        let first = log.lines().find(|line| line.contains("\"message\":\"starting\"")).unwrap();
+        let first: serde_json::Value = serde_json::from_str(first).unwrap();
+        assert_eq!(first["config"], town.path("hotplate.toml").display().to_string());
+        assert!(first["config_version"].as_str().unwrap().starts_with("sha256:"), "{first}");
+        assert_eq!(first["lists"], 2);
+        assert_eq!(log.contains("session_timeout"), whole, "{level}\n{log}");
+    }
 }
 
 #[test]
