@@ -40,6 +40,7 @@ use crate::jurisdiction::Agreement;
 use crate::plate::{Pattern, Plate};
 use crate::policy::{Grade, MatchKind};
 use crate::read::PlateRead;
+use crate::vehicle::Besides;
 use belief::{Belief, Source, log_sum};
 use circumstances::{Circumstances, Words};
 use explain::{Explanation, Scene};
@@ -186,8 +187,8 @@ impl Tables {
 
     /// What jurisdiction and vehicle say, as a weight.
     #[must_use]
-    pub fn besides(&self, read: &PlateRead, entry: &Entry<'_>, vehicle: bool) -> f64 {
-        circumstances::compare(self, read, entry, vehicle, Words::None).weight()
+    pub fn besides(&self, seen: &Besides<'_>, listed: &Besides<'_>, vehicle: bool) -> f64 {
+        circumstances::compare(self, seen, listed, vehicle, Words::None).weight()
     }
 
     /// The weight of what the reader believes and no listed plate explains: it speaks for none of them.
@@ -222,7 +223,8 @@ impl Tables {
         explanation: Explanation,
         unexplained: f64,
     ) -> Weighing {
-        let circumstances = circumstances::compare(self, read, suspect.entry, scales.vehicle, Words::All);
+        let (seen, listed) = (read.besides(), suspect.entry.besides());
+        let circumstances = circumstances::compare(self, &seen, &listed, scales.vehicle, Words::All);
         let text = match suspect.listed {
             Listed::Plate(_) => explanation.weight + unexplained,
             Listed::Pattern(_) => explanation.weight,

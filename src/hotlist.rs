@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::plate::{Pattern, Plate};
-use crate::vehicle::Vehicle;
+use crate::vehicle::{Besides, Vehicle};
 
 pub use load::{LoadError, load};
 pub use report::{LoadReport, RejectedLine, Rejection};
@@ -110,7 +110,7 @@ pub struct Entry<'a> {
     pub entered_at: Option<&'a str>,
     /// The listed vehicle.
     #[serde(skip_serializing_if = "Vehicle::is_unknown")]
-    pub vehicle: Vehicle,
+    pub vehicle: Vehicle<&'a str>,
     /// The agency to ask.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agency: Option<&'a str>,
@@ -132,6 +132,16 @@ pub struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    /// What it says besides the plate.
+    #[must_use]
+    pub fn besides(&self) -> Besides<'_> {
+        Besides {
+            jurisdiction: self.jurisdiction,
+            jurisdiction_confidence: None,
+            vehicle: self.vehicle.clone(),
+        }
+    }
+
     /// Whether the entry is in force at an instant.
     #[must_use]
     pub fn valid_at(&self, instant: Timestamp) -> bool {

@@ -12,7 +12,7 @@ use unicode_normalization::UnicodeNormalization;
 mod names;
 
 use names::{
-    COUNTRIES, COUNTRY_NAMES, NOT_COUNTRIES, SHORT, SHORT_ALIASES, SUBDIVISION_ALIASES, SUBDIVISIONS,
+    CODES, COUNTRIES, COUNTRY_NAMES, NOT_COUNTRIES, SHORT, SHORT_ALIASES, SUBDIVISION_ALIASES, SUBDIVISIONS,
 };
 
 /// An ISO 3166-2 code, or an ISO 3166-1 code where only the country is known.
@@ -196,10 +196,7 @@ fn iso(country: [u8; 2], subdivision: &[u8]) -> Option<Jurisdiction> {
     if by_state {
         let alias = SUBDIVISION_ALIASES.iter().find(|(old, _)| *old == found.as_str());
         let current = alias.map_or(found.as_str(), |(_, new)| new);
-        return SUBDIVISIONS
-            .iter()
-            .find(|(code, _)| *code == current)
-            .and_then(|(c, _)| Jurisdiction::new(c));
+        return Jurisdiction::new(current).filter(|known| CODES.binary_search(&known.code).is_ok());
     }
     is_country(country).then_some(found)
 }

@@ -3,12 +3,13 @@
 //! Owns the input formats and the two depths of decoding. [`decode`] takes what every read pays for (plate,
 //! candidates, confidence, capture time), borrows from the payload, allocates nothing once warm and checks the
 //! syntax to its end. [`detail()`] takes the rest and is paid for by hits only; there a bad optional field becomes
-//! a [`PlateRead::problems`] item and never costs the alert. Refuses payloads without the two required fields;
+//! a [`PlateRead::problems`] item and never costs the alert. Between the two, [`glance()`] tells chance from a hit. Refuses payloads without the two required fields;
 //! a null or empty plate is a normal thing for a camera and is a read without a plate. Guarantees that `detail`
 //! refuses no read that `decode` gave.
 
 mod canonical;
 mod detail;
+mod glance;
 mod head;
 mod identity;
 mod openalpr;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::plate::Plate;
 
 pub use detail::{Location, PlateRead, ReadCandidate, detail};
+pub use glance::glance;
 pub use head::decode;
 pub use identity::{AlertId, NoAlertId, ReadIdentity};
 

@@ -15,6 +15,7 @@ use crate::hotlist::{Entry, EntryId, Hotlist};
 use crate::index::{Ask, EntryRef, Index, IndexError, PatternScope, Reach, SegmentKeys};
 use crate::plate::Equivalents;
 use crate::policy::{MatchKind, MatchPolicy};
+use crate::vehicle::Besides;
 
 pub use crate::policy::suppression::{SuppressionScope, SuppressionSettings};
 
@@ -209,6 +210,18 @@ impl Snapshot {
     #[must_use]
     pub fn entry(&self, entry: EntryRef) -> Entry<'_> {
         self.hotlist_of(entry).entry(EntryId(entry.entry))
+    }
+
+    /// What an entry says besides the plate, without the rest of it.
+    #[must_use]
+    pub fn besides(&self, entry: EntryRef) -> Besides<'_> {
+        self.hotlist_of(entry).rows.besides(EntryId(entry.entry))
+    }
+
+    /// Looks at all entries that will be asked for and uses nothing of them, so that memory answers for many at a time.
+    pub fn touch(&self, entries: impl Iterator<Item = EntryRef>) {
+        let rows = entries.map(|entry| self.hotlist_of(entry).rows.touch(EntryId(entry.entry)));
+        std::hint::black_box(rows.fold(0, |all, first| all ^ first));
     }
 
     /// What an entry lists: a plate or a pattern.

@@ -225,16 +225,16 @@ fn wanted(path: &Path, instant: Timestamp) -> anyhow::Result<Vec<Listed>> {
 const MAX_WANTED: usize = 100_000;
 
 fn listed(entry: &Entry<'_>, plate: Plate) -> Listed {
-    let owned = |text: &Option<String>| Cow::Owned(text.clone().unwrap_or_default());
+    let owned = |text: Option<&str>| Cow::Owned(text.unwrap_or_default().to_owned());
     Listed {
         plate,
         jurisdiction: Cow::Owned(entry.jurisdiction.unwrap_or_default().to_owned()),
         vehicle: Vehicle {
-            make: owned(&entry.vehicle.make),
-            model: owned(&entry.vehicle.model),
-            color: owned(&entry.vehicle.color),
-            body: owned(&entry.vehicle.body),
-            year: entry.vehicle.year.as_ref().and_then(|year| year.parse().ok()).unwrap_or_default(),
+            make: owned(entry.vehicle.make),
+            model: owned(entry.vehicle.model),
+            color: owned(entry.vehicle.color),
+            body: owned(entry.vehicle.body),
+            year: entry.vehicle.year.and_then(|year| year.parse().ok()).unwrap_or_default(),
         },
     }
 }

@@ -4,12 +4,13 @@
 //! them. Unknown on either side is no evidence and never agreement. A conflict is named: the wrongful stops of the
 //! field were exact hits whose state, make or color said otherwise.
 
+use std::fmt;
+
 use super::Evidence;
-use super::names::{Likeness, plain};
+use super::names::{Likeness, Plain};
 use super::tables::{Tables, VehicleWeights};
-use crate::hotlist::Entry;
 use crate::jurisdiction::{Agreement, Jurisdiction};
-use crate::read::PlateRead;
+use crate::vehicle::Besides;
 
 /// The evidence besides the plate.
 #[derive(Debug)]
@@ -38,8 +39,8 @@ impl Circumstances {
 /// Compares a read with an entry; the vehicle only where it counts.
 pub(super) fn compare(
     tables: &Tables,
-    read: &PlateRead,
-    entry: &Entry<'_>,
+    seen: &Besides<'_>,
+    listed: &Besides<'_>,
     vehicles: bool,
     words: Words,
 ) -> Circumstances {
@@ -50,19 +51,20 @@ pub(super) fn compare(
         second_evidence: false,
         words,
     };
-    jurisdiction(tables, read, entry, &mut found);
+    jurisdiction(tables, seen, listed, &mut found);
     if vehicles {
         let before = found.evidence.len();
-        vehicle(tables, read, entry, &mut found);
+        vehicle(tables, seen, listed, &mut found);
         bound(&tables.file.vehicle, before, &mut found.evidence);
     }
     found
 }
 
-fn jurisdiction(tables: &Tables, read: &PlateRead, entry: &Entry<'_>, found: &mut Circumstances) {
-    let (Some(seen), Some(listed)) = (read.jurisdiction.as_deref(), entry.jurisdiction) else { return };
+fn jurisdiction(tables: &Tables, seen: &Besides<'_>, listed: &Besides<'_>, found: &mut Circumstances) {
+    let confidence = seen.jurisdiction_confidence;
+    let (Some(seen), Some(listed)) = (seen.jurisdiction, listed.jurisdiction) else { return };
     let table = &tables.file.jurisdiction;
-    let sure = read.jurisdiction_confidence.unwrap_or(table.default_confidence).clamp(0.0, 1.0);
+    let sure = confidence.unwrap_or(table.default_confidence).clamp(0.0, 1.0);
     found.jurisdiction = Agreement::of(Jurisdiction::parse(seen), Jurisdiction::parse(listed));
     let full = match found.jurisdiction {
         Agreement::Unknown => return,
@@ -78,18 +80,25 @@ fn jurisdiction(tables: &Tables, read: &PlateRead, entry: &Entry<'_>, found: &mu
     found.push("jurisdiction", weight, || format!("{seen} read, {listed} listed: {agreement}"));
 }
 
-fn vehicle(tables: &Tables, read: &PlateRead, entry: &Entry<'_>, found: &mut Circumstances) {
+fn vehicle(tables: &Tables, seen: &Besides<'_>, listed: &Besides<'_>, found: &mut Circumstances) {
     let (weights, names) = (&tables.file.vehicle, &tables.names);
-    let (seen, listed) = (&read.vehicle, &entry.vehicle);
-    let make = both(&seen.make, &listed.make, |text| names.make(text));
+    let (seen, listed) = (&seen.vehicle, &listed.vehicle);
+    let make = both(seen.make, listed.make, |text| names.make(text));
     if let Some((a, b)) = &make {
         let like = if a == b { Likeness::Agree } else { Likeness::Conflict };
-        found.add("make", "make_conflict", [weights.make_agree, 0.0, weights.make_conflict, 0.0], like, a, b);
+        found.add(
+            "make",
+            "make_conflict",
+            [weights.make_agree, 0.0, weights.make_conflict, 0.0],
+            like,
+            &**a,
+            &**b,
+        );
     }
     // Models are compared only where makes do not conflict: "CIVIC" says nothing beside the wrong make.
     if make.is_none_or(|(a, b)| a == b)
         && let Some((a, b)) =
-            both(&seen.model, &listed.model, |text| Some(plain(text)).filter(|t| !t.is_empty()))
+            both(seen.model, listed.model, |text| Some(Plain::new(text)).filter(|t| !t.is_empty()))
     {
         let like = if same_model(&a, &b) { Likeness::Agree } else { Likeness::Conflict };
         found.add(
@@ -97,24 +106,21 @@ fn vehicle(tables: &Tables, read: &PlateRead, entry: &Entry<'_>, found: &mut Cir
             "model_conflict",
             [weights.model_agree, 0.0, weights.model_conflict, 0.0],
             like,
-            &a,
-            &b,
+            &*a,
+            &*b,
         );
     }
-    let colors = |text: &str| Some(names.colors(text)).filter(|colors| !colors.is_empty());
-    if let Some((a, b)) = both(&seen.color, &listed.color, colors) {
+    let colors = |text| Some(names.colors(text)).filter(|colors| !colors.is_empty());
+    if let Some((a, b)) = both(seen.color, listed.color, colors) {
         let like = names.compare_colors(&a, &b);
-        let shown = |colors: &std::collections::BTreeSet<String>| {
-            colors.iter().map(String::as_str).collect::<Vec<_>>().join("/")
-        };
         let by = [weights.color_agree, weights.color_near, weights.color_conflict, 0.0];
-        found.add("color", "color_conflict", by, like, &shown(&a), &shown(&b));
+        found.add("color", "color_conflict", by, like, &a, &b);
     }
-    if let Some((a, b)) = both(&seen.body, &listed.body, |text| names.body(text)) {
+    if let Some((a, b)) = both(seen.body, listed.body, |text| names.body(text)) {
         let by = [weights.type_agree, weights.type_near, weights.type_conflict, weights.type_far];
-        found.add("vehicle_type", "vehicle_type_conflict", by, names.compare_bodies(&a, &b), &a, &b);
+        found.add("vehicle_type", "vehicle_type_conflict", by, names.compare_bodies(&a, &b), &*a, &*b);
     }
-    year(weights, seen.year.as_deref(), listed.year.as_deref(), found);
+    year(weights, seen.year, listed.year, found);
 }
 
 /// Agree if equal or one is short for the other.
@@ -140,13 +146,17 @@ fn year(weights: &VehicleWeights, seen: Option<&str>, listed: Option<&str>, foun
 fn years(text: &str) -> Option<(u16, u16)> {
     let years = text.split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() == 4);
     let years = years.filter(|run| run.starts_with("19") || run.starts_with("20"));
-    let years: Vec<u16> = years.filter_map(|run| run.parse().ok()).collect();
-    Some((*years.iter().min()?, *years.iter().max()?))
+    let years = years.filter_map(|run| run.parse().ok()).map(|year: u16| (year, year));
+    years.reduce(|(first, last), (year, _)| (first.min(year), last.max(year)))
 }
 
 /// Both sides in comparable form, if both say something.
-fn both<T>(a: &Option<String>, b: &Option<String>, form: impl Fn(&str) -> Option<T>) -> Option<(T, T)> {
-    Some((form(a.as_deref()?)?, form(b.as_deref()?)?))
+fn both<'a, T>(
+    a: Option<&'a str>,
+    b: Option<&'a str>,
+    form: impl Fn(&'a str) -> Option<T>,
+) -> Option<(T, T)> {
+    Some((form(a?)?, form(b?)?))
 }
 
 impl Circumstances {
@@ -157,8 +167,8 @@ impl Circumstances {
         conflict: &'static str,
         by: [f64; 4],
         like: Likeness,
-        a: &str,
-        b: &str,
+        a: impl fmt::Display,
+        b: impl fmt::Display,
     ) {
         let weight = by[match like {
             Likeness::Agree => 0,

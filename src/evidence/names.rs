@@ -2,7 +2,9 @@
 //!
 //! Owns the alias tables and which names are mistaken for each other. Refuses a spelling that stands for two names.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::ops::Deref;
 
 use super::tables::{Aliases, Near, TablesError};
 
@@ -12,9 +14,111 @@ pub(super) struct Names {
     make: HashMap<String, String>,
     color: HashMap<String, String>,
     body: HashMap<String, String>,
-    near_colors: HashSet<(String, String)>,
-    near_bodies: HashSet<(String, String)>,
-    far_bodies: HashSet<(String, String)>,
+    near_colors: Pairs,
+    near_bodies: Pairs,
+    far_bodies: Pairs,
+}
+
+/// Names that go together, both ways.
+#[derive(Debug)]
+struct Pairs(HashMap<String, Vec<String>>);
+
+impl Pairs {
+    fn new(pairs: &[(String, String)]) -> Self {
+        let mut all: HashMap<String, Vec<String>> = HashMap::new();
+        for (a, b) in pairs {
+            all.entry(a.clone()).or_default().push(b.clone());
+            all.entry(b.clone()).or_default().push(a.clone());
+        }
+        Self(all)
+    }
+
+    fn holds(&self, a: &str, b: &str) -> bool {
+        self.0.get(a).is_some_and(|others| others.iter().any(|other| other == b))
+    }
+}
+
+/// A name as it is compared. Comparing what a list and a camera say is done for every tenth read of a national list,
+/// so nothing of it is allocated unless it is long.
+#[derive(Debug)]
+pub(super) enum Name<'n> {
+    /// One of the tables.
+    Known(&'n str),
+    /// One they do not know.
+    Other(Plain),
+}
+
+impl Deref for Name<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Known(name) => name,
+            Self::Other(plain) => plain,
+        }
+    }
+}
+
+impl PartialEq for Name<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+/// A text in the form in which names are compared: capitals and digits only.
+#[derive(Debug)]
+pub(super) enum Plain {
+    /// Bytes of ASCII, and how many.
+    Short([u8; Plain::SHORT], usize),
+    Long(String),
+}
+
+impl Plain {
+    const SHORT: usize = 32;
+
+    pub(super) fn new(text: &str) -> Self {
+        if text.len() > Self::SHORT || !text.is_ascii() {
+            return Self::Long(
+                text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect(),
+            );
+        }
+        let (mut bytes, mut len) = ([0; Self::SHORT], 0);
+        for byte in text.bytes().filter(u8::is_ascii_alphanumeric) {
+            bytes[len] = byte.to_ascii_uppercase();
+            len += 1;
+        }
+        Self::Short(bytes, len)
+    }
+}
+
+impl Deref for Plain {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Short(bytes, len) => std::str::from_utf8(&bytes[..*len]).expect("invariant: ASCII"),
+            Self::Long(text) => text,
+        }
+    }
+}
+
+/// The colors of a vehicle, each once, in order.
+#[derive(Debug)]
+pub(super) struct Colors<'n>(Vec<Name<'n>>);
+
+impl Colors<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Colors<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, color) in self.0.iter().enumerate() {
+            write!(f, "{}{}", if nth == 0 { "" } else { "/" }, &**color)?;
+        }
+        Ok(())
+    }
 }
 
 /// How two names compare.
@@ -43,64 +147,55 @@ impl Names {
             make: spellings("alias.make", &aliases.make)?,
             color: spellings("alias.color", &aliases.color)?,
             body: spellings("alias.type", &aliases.body)?,
-            near_colors: near.color.iter().map(|(a, b)| ordered(a, b)).collect(),
-            near_bodies: near.type_near.iter().map(|(a, b)| ordered(a, b)).collect(),
-            far_bodies: near.type_far.iter().map(|(a, b)| ordered(a, b)).collect(),
+            near_colors: Pairs::new(&near.color),
+            near_bodies: Pairs::new(&near.type_near),
+            far_bodies: Pairs::new(&near.type_far),
         })
     }
 
-    pub(super) fn make(&self, text: &str) -> Option<String> {
+    pub(super) fn make(&self, text: &str) -> Option<Name<'_>> {
         name(&self.make, text)
     }
 
-    pub(super) fn body(&self, text: &str) -> Option<String> {
+    pub(super) fn body(&self, text: &str) -> Option<Name<'_>> {
         name(&self.body, text)
     }
 
     /// The colors of a text such as `YEL/BLK`; none where it says nothing.
-    pub(super) fn colors(&self, text: &str) -> BTreeSet<String> {
-        let mut colors: BTreeSet<String> =
-            text.split(['/', '-']).filter_map(|part| name(&self.color, part)).collect();
-        colors.remove("UNKNOWN");
-        colors.remove("MULTI");
-        colors
+    pub(super) fn colors(&self, text: &str) -> Colors<'_> {
+        let colors = text.split(['/', '-']).filter_map(|part| name(&self.color, part));
+        let mut colors: Vec<_> = colors.filter(|color| !matches!(&**color, "UNKNOWN" | "MULTI")).collect();
+        colors.sort_unstable_by(|a, b| a.cmp(b));
+        colors.dedup();
+        Colors(colors)
     }
 
-    pub(super) fn compare_colors(&self, a: &BTreeSet<String>, b: &BTreeSet<String>) -> Likeness {
-        let near = || a.iter().any(|x| b.iter().any(|y| self.near_colors.contains(&ordered(x, y))));
+    pub(super) fn compare_colors(&self, a: &Colors<'_>, b: &Colors<'_>) -> Likeness {
+        let any = |test: &dyn Fn(&str, &str) -> bool| a.0.iter().any(|x| b.0.iter().any(|y| test(x, y)));
         match () {
-            () if !a.is_disjoint(b) => Likeness::Agree,
-            () if near() => Likeness::Near,
+            () if any(&|x, y| x == y) => Likeness::Agree,
+            () if any(&|x, y| self.near_colors.holds(x, y)) => Likeness::Near,
             () => Likeness::Conflict,
         }
     }
 
     pub(super) fn compare_bodies(&self, a: &str, b: &str) -> Likeness {
-        let far = |x: &str, y: &str| self.far_bodies.contains(&ordered(x, y));
+        let far = |x: &str, y: &str| self.far_bodies.holds(x, y);
         match () {
             () if a == b => Likeness::Agree,
-            () if self.near_bodies.contains(&ordered(a, b)) => Likeness::Near,
+            () if self.near_bodies.holds(a, b) => Likeness::Near,
             () if far(a, b) || far(a, "*") || far(b, "*") => Likeness::Far,
             () => Likeness::Conflict,
         }
     }
 }
 
-/// A text in the form in which names are compared: capitals and digits only.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
-}
-
-fn name(spellings: &HashMap<String, String>, text: &str) -> Option<String> {
-    let plain = plain(text);
+fn name<'n>(spellings: &'n HashMap<String, String>, text: &str) -> Option<Name<'n>> {
+    let plain = Plain::new(text);
     if plain.is_empty() {
         return None;
     }
-    Some(spellings.get(&plain).cloned().unwrap_or(plain))
-}
-
-fn ordered(a: &str, b: &str) -> (String, String) {
-    if a <= b { (a.to_owned(), b.to_owned()) } else { (b.to_owned(), a.to_owned()) }
+    Some(spellings.get(&*plain).map_or(Name::Other(plain), |name| Name::Known(name)))
 }
 
 fn spellings(

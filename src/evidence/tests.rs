@@ -36,9 +36,8 @@ fn read(vector: &Value) -> PlateRead {
 
 fn entry(facts: &Value) -> Entry<'_> {
     let text = |name: &str| facts[name].as_str();
-    let owned = |name: &str| {
-        text(name).map(str::to_owned).or_else(|| facts[name].as_u64().map(|number| number.to_string()))
-    };
+    // A number that no text holds has to live as long as the facts; there are a handful.
+    let label = |name: &str| text(name).or_else(|| Some(&*facts[name].as_u64()?.to_string().leak()));
     Entry {
         entry_id: text("entry_id").unwrap_or("entry"),
         plate: text("plate").expect("plate"),
@@ -49,11 +48,11 @@ fn entry(facts: &Value) -> Entry<'_> {
         valid_until: None,
         entered_at: None,
         vehicle: Vehicle {
-            make: owned("vehicle_make"),
-            model: owned("vehicle_model"),
-            color: owned("vehicle_color"),
-            body: owned("vehicle_type"),
-            year: owned("vehicle_year"),
+            make: label("vehicle_make"),
+            model: label("vehicle_model"),
+            color: label("vehicle_color"),
+            body: label("vehicle_type"),
+            year: label("vehicle_year"),
         },
         agency: None,
         case_number: None,

@@ -10,7 +10,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::{Entry, EntryId};
-use crate::vehicle::Vehicle;
+use crate::vehicle::{Besides, Vehicle};
 
 /// A field that an entry can have, in the order in which rows hold them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -175,7 +175,6 @@ impl Rows {
         }
         let bytes = |field: Field| fields[field as usize];
         let field = |field: Field| bytes(field).map(text);
-        let owned = |name: Field| field(name).map(str::to_owned);
         Entry {
             entry_id: field(Field::EntryId).unwrap_or_default(),
             plate: field(Field::Plate).unwrap_or_default(),
@@ -186,11 +185,11 @@ impl Rows {
             valid_until: bytes(Field::ValidUntil).and_then(read_instant),
             entered_at: field(Field::EnteredAt),
             vehicle: Vehicle {
-                make: owned(Field::VehicleMake),
-                model: owned(Field::VehicleModel),
-                color: owned(Field::VehicleColor),
-                body: owned(Field::VehicleType),
-                year: owned(Field::VehicleYear),
+                make: field(Field::VehicleMake),
+                model: field(Field::VehicleModel),
+                color: field(Field::VehicleColor),
+                body: field(Field::VehicleType),
+                year: field(Field::VehicleYear),
             },
             agency: field(Field::Agency),
             case_number: field(Field::CaseNumber),
@@ -199,6 +198,34 @@ impl Rows {
             notes: field(Field::Notes),
             extra,
         }
+    }
+
+    /// What a row says besides the plate, without the rest of it: a third of the time of [`Rows::entry`].
+    #[must_use]
+    pub fn besides(&self, id: EntryId) -> Besides<'_> {
+        let mut besides = Besides::default();
+        let vehicle = &mut besides.vehicle;
+        for (column, value) in self.cells(id) {
+            let slot = match column.field() {
+                Some(Field::Jurisdiction) => &mut besides.jurisdiction,
+                Some(Field::VehicleMake) => &mut vehicle.make,
+                Some(Field::VehicleModel) => &mut vehicle.model,
+                Some(Field::VehicleColor) => &mut vehicle.color,
+                Some(Field::VehicleType) => &mut vehicle.body,
+                Some(Field::VehicleYear) => &mut vehicle.year,
+                Some(field) if field < Field::VehicleMake => continue,
+                _ => break,
+            };
+            *slot = Some(text(value));
+        }
+        besides
+    }
+
+    /// Where a row lies, and its first byte, for who asks for many rows at once: each of the two is a look into memory,
+    /// and the second waits for the first.
+    #[must_use]
+    pub fn touch(&self, id: EntryId) -> u8 {
+        self.row(id.0).first().copied().unwrap_or_default()
     }
 
     /// The id of an entry, without reading the rest of its row.

@@ -482,7 +482,7 @@ fn lists_shaped_like_those_of_the_field_are_read() {
     );
     assert_eq!(report.rejected_lines.iter().map(|r| r.line).collect::<Vec<_>>(), [6, 7]);
     let entry = ncic.entry(EntryId(0));
-    assert_eq!((entry.jurisdiction, entry.vehicle.make.as_deref()), (Some("US-OH"), Some("D0DG")));
+    assert_eq!((entry.jurisdiction, entry.vehicle.make), (Some("US-OH"), Some("D0DG")));
     assert_eq!((entry.agency, entry.entered_at), (Some("0H0671200"), Some("20200124")));
     assert_eq!(entry.extra["LIY"], "2021");
 

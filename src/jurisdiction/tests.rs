@@ -106,3 +106,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn every_subdivision_is_among_the_sorted_codes_and_no_other_is() {
+    assert!(CODES.is_sorted());
+    for (code, _) in SUBDIVISIONS {
+        let parsed = Jurisdiction::parse(code).expect(code);
+        assert_eq!(parsed.as_str(), *code);
+    }
+    assert_eq!(Jurisdiction::parse("US-XX"), None);
+    assert_eq!(Jurisdiction::parse("MX-ZZZ"), None);
+}

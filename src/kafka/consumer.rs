@@ -26,8 +26,9 @@ use crate::worker::{
 
 /// How many messages are taken between two looks at the clock, which costs a tenth of a message.
 const CLOCK_STRIDE: usize = 64;
-/// How often a commit is tried: during a rebalance, or while the coordinator moves, it fails for a moment.
-const COMMIT_ATTEMPTS: u32 = 4;
+/// How often a commit is tried: during a rebalance, or while the coordinator moves, it fails for a moment. Four
+/// were too few where the machine was busy too.
+const COMMIT_ATTEMPTS: u32 = 12;
 /// Pause between two tries.
 const COMMIT_PAUSE: Duration = Duration::from_millis(300);
 

@@ -17,8 +17,9 @@ use crate::evidence::{Suspect, Weighed};
 use crate::hotlist::Entry;
 use crate::matcher::Near;
 use crate::policy::{Grade, MatchPolicy};
-use crate::read::{AlertId, PlateRead, detail};
+use crate::read::{AlertId, PlateRead, detail, glance};
 use crate::snapshot::{List, Snapshot};
+use crate::vehicle::Besides;
 
 /// What the reads of a batch are matched against and when.
 #[derive(Clone, Copy)]
@@ -47,6 +48,7 @@ impl Pipeline {
     /// Weighs the near entries, read by read, and appends the alerts that come of them.
     pub(super) fn alert(&mut self, occasion: Occasion<'_>, outbox: &mut Outbox) {
         let near = std::mem::take(&mut self.near);
+        occasion.snapshot.touch(near.iter().map(|near| near.entry));
         for group in near.chunk_by(|a, b| a.read == b.read) {
             self.alert_read(occasion, group, outbox);
         }
@@ -60,6 +62,10 @@ impl Pipeline {
         let (head, span) = (self.decoded.reads[nth], self.spans[nth]);
         let origin = &batch.spans()[span];
         let feed = &self.settings.feeds[usize::from(origin.feed)];
+        let seen = glance(feed.format, batch.payload(origin));
+        if seen.is_some_and(|seen| chance(snapshot, &seen, group)) {
+            return;
+        }
         // The head was decoded from this very payload, so the rest of it can be.
         let Ok(read) = detail(feed, batch.payload(origin), head.nth) else { return };
         let marks = self.settings.marks(head.captured_at, origin.timestamp_ms).collect();
@@ -221,19 +227,39 @@ fn finding<'s>(snapshot: &'s Snapshot, hot: &HotRead, near: &[&Near]) -> Option<
 }
 
 /// Whether jurisdiction and vehicle leave no entry a chance. What comes near a national list by chance mostly ends
-/// here, before anything is weighed.
+/// here, before anything else is read or weighed.
+fn chance(snapshot: &Snapshot, seen: &Besides<'_>, group: &[Near]) -> bool {
+    group.iter().all(|near| {
+        near.margin < f64::INFINITY && {
+            let listed = snapshot.besides(near.entry);
+            speaks_against(snapshot, snapshot.list_of(near.entry), near, seen, &listed)
+        }
+    })
+}
+
+/// The same for the entries of one list, those in force.
 fn speaks_against_all(
     snapshot: &Snapshot,
     list: u16,
     read: &PlateRead,
     entries: &[(&Near, Entry<'_>)],
 ) -> bool {
+    let seen = read.besides();
+    entries.iter().all(|(near, entry)| {
+        near.margin < f64::INFINITY && speaks_against(snapshot, list, near, &seen, &entry.besides())
+    })
+}
+
+fn speaks_against(
+    snapshot: &Snapshot,
+    list: u16,
+    near: &Near,
+    seen: &Besides<'_>,
+    listed: &Besides<'_>,
+) -> bool {
     let tables = &snapshot.rules().evidence;
     let vehicle = snapshot.policy(list).vehicle_evidence;
-    let most = tables.most_besides(vehicle);
-    entries.iter().all(|(near, entry)| {
-        near.margin < f64::INFINITY && near.margin < most - tables.besides(read, entry, vehicle)
-    })
+    near.margin < tables.most_besides(vehicle) - tables.besides(seen, listed, vehicle)
 }
 
 /// A weighed entry as a hit, if the list's policy lets it be one.

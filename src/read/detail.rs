@@ -12,9 +12,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use self::fields::Fields;
+pub(super) use self::fields::MAX_FIELD;
 use super::head::checked;
 use super::{DecodeError, Feed, Format, ReadIdentity};
-use crate::vehicle::Vehicle;
+use crate::vehicle::{Besides, Vehicle};
 
 /// A read in full, as an alert carries it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -120,6 +121,16 @@ pub fn detail(feed: &Feed, payload: &[u8], nth: u16) -> Result<PlateRead, Decode
 }
 
 impl PlateRead {
+    /// What it says besides the plate.
+    #[must_use]
+    pub fn besides(&self) -> Besides<'_> {
+        Besides {
+            jurisdiction: self.jurisdiction.as_deref(),
+            jurisdiction_confidence: self.jurisdiction_confidence,
+            vehicle: self.vehicle.borrowed(),
+        }
+    }
+
     /// A read of which nothing is known but what makes it one.
     fn new(identity: ReadIdentity, plate: String, captured_at: Timestamp) -> Self {
         Self {

@@ -333,6 +333,11 @@ impl<'a> Key<'a> {
         if self.escaped { self.unescaped(scratch) } else { self.raw }
     }
 
+    /// The key, unless it has escapes.
+    pub(super) fn plain(self) -> Option<&'a [u8]> {
+        (!self.escaped).then_some(self.raw)
+    }
+
     #[cold]
     fn unescaped<'s>(self, scratch: &'s mut String) -> &'s [u8]
     where

@@ -196,7 +196,7 @@ fn loader_takes_every_entry_for_what_it_is() {
                 assert_eq!((seen.plate, seen.category), (&*entry.written, Some(entry.category.name)));
                 assert_eq!(seen.valid_at(spec.now), entry.in_force(spec.now));
                 let listed_make = entry.vehicle_listed.then_some(&*entry.vehicle.make);
-                assert_eq!(seen.vehicle.make.as_deref(), listed_make);
+                assert_eq!(seen.vehicle.make, listed_make);
             }
         }
     }

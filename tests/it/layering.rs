@@ -23,12 +23,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("index", &["plate"]),
     ("policy", &["digest", "documented", "plate", "read"]),
     ("evidence", &["plate", "jurisdiction", "vehicle", "read", "hotlist", "policy"]),
-    ("snapshot", &["plate", "hotlist", "index", "policy", "evidence"]),
+    ("snapshot", &["plate", "vehicle", "hotlist", "index", "policy", "evidence"]),
     ("matcher", &["evidence", "index", "plate", "policy", "read", "snapshot"]),
     ("alert", &["evidence", "hotlist", "jurisdiction", "policy", "read"]),
     (
         "pipeline",
-        &["alert", "batch", "evidence", "hotlist", "index", "matcher", "plate", "policy", "read", "snapshot"],
+        &[
+            "alert", "batch", "evidence", "hotlist", "index", "matcher", "plate", "policy", "read",
+            "snapshot", "vehicle",
+        ],
     ),
     ("synth", &["plate", "jurisdiction", "vehicle"]),
     (

@@ -16,7 +16,7 @@ use crate::read::head::{MAX_CANDIDATES, Scale, scanned};
 use crate::read::scan::{Scan, Stop};
 
 /// Bytes of JSON that one field may have, known or unknown.
-const MAX_FIELD: usize = 4096;
+pub(in crate::read) const MAX_FIELD: usize = 4096;
 
 /// Bytes of JSON that all unknown fields of a read may have.
 const MAX_EXTRA: usize = 16 * 1024;

@@ -1,6 +1,9 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::jurisdiction::Jurisdiction;
+use crate::read::glance;
 
 fn sample(name: &str) -> &'static str {
     match name {
@@ -242,4 +245,72 @@ fn what_the_schema_allows_is_read_without_a_problem_and_what_an_alert_carries_fi
         assert_eq!(valid(&payload), allowed, "{field}");
         assert_eq!(with(field).problems.is_empty(), allowed, "{field}");
     }
+}
+
+proptest! {
+    #[test]
+    fn a_glance_says_what_the_whole_read_says(
+        fields in prop::collection::vec((key(), value()), 0..8),
+        described in prop::collection::vec((inner_key(), value()), 0..8),
+        at in 0_usize..10,
+    ) {
+        let members = |fields: &[(String, String)]| {
+            fields.iter().map(|(key, value)| format!("{key}:{value}")).collect::<Vec<_>>().join(",")
+        };
+        let mut all = vec![
+            (r#""plate""#.to_owned(), r#""ABC123""#.to_owned()),
+            (r#""captured_at""#.to_owned(), r#""2026-11-02T06:00:00Z""#.to_owned()),
+        ];
+        all.extend(fields);
+        let vehicle = (r#""vehicle""#.to_owned(), format!("{{{}}}", members(&described)));
+        all.insert(at.min(all.len()), vehicle);
+        let payload = format!("{{{}}}", members(&all));
+        let read = full(Format::Canonical, &payload, 0);
+        if let Some(seen) = glance(Format::Canonical, payload.as_bytes()) {
+            prop_assert_eq!(seen.jurisdiction_confidence, read.jurisdiction_confidence);
+            prop_assert_eq!(&seen.vehicle, &read.vehicle.borrowed());
+            // The whole read gives the spelling in which jurisdictions are compared.
+            let place = |text: Option<&str>| text.and_then(Jurisdiction::parse);
+            prop_assert_eq!(place(seen.jurisdiction), place(read.jurisdiction.as_deref()), "{}", payload);
+        } else {
+            prop_assert!(payload.contains('\\'), "only escapes are too much for a glance: {}", payload);
+        }
+    }
+}
+
+fn key() -> impl Strategy<Value = String> {
+    let keys = ["jurisdiction", "jurisdiction_confidence", "vehicle", r"veh\u0069cle", "lane"];
+    prop::sample::select(keys.to_vec()).prop_map(|name| format!("\"{name}\""))
+}
+
+fn inner_key() -> impl Strategy<Value = String> {
+    let keys = ["make", "model", "color", "type", "year", r"col\u006fr", "trim"];
+    prop::sample::select(keys.to_vec()).prop_map(|name| format!("\"{name}\""))
+}
+
+/// Values of every type, most of them such as cameras send.
+fn value() -> impl Strategy<Value = String> {
+    let values = [
+        r#""US-TX""#,
+        r#""MX-CHH""#,
+        r#""tx""#,
+        r#""Nuevo León""#,
+        r#""Narnia""#,
+        r#""Honda""#,
+        r#""RED/BLK""#,
+        r#"" ""#,
+        r#""""#,
+        r#""a\"b\u00e9""#,
+        "null",
+        "true",
+        "-7.5e3",
+        "0.75",
+        "2019",
+        r#"[1,"x"]"#,
+        r#"{"make":"Ford"}"#,
+    ];
+    prop_oneof![
+        20 => prop::sample::select(values.to_vec()).prop_map(str::to_owned),
+        1 => Just(format!("\"{}\"", "x".repeat(5000))),
+    ]
 }
