@@ -29,6 +29,8 @@ pub enum Nearness {
     Sure,
     /// Only the swap of two neighbors lets it through.
     BySwap,
+    /// Only a text that is two edits away lets it through, and is not asked for.
+    FromFar,
 }
 
 /// A read with all its texts.
@@ -130,9 +132,16 @@ impl<'s> Oracle<'s> {
                     (snapshot.gate(list), snapshot.shape(list), &snapshot.rules().evidence);
                 let floor = gate.floor(shape, subject.gauge, subject.read, heard);
                 let texts = subject.candidates.iter().chain([&subject.read]);
-                let margins = || texts.clone().map(|text| gate.margin(tables, shape, &floor, *text, listed));
+                let margin = |text: &Plate| gate.margin(tables, shape, &floor, *text, listed);
+                let margins = || texts.clone().map(margin);
+                let equivalents = &snapshot.rules().equivalents;
+                let asked =
+                    |text: &&Plate| around(equivalents, **text, true).contains(&equivalents.classed(listed));
                 match margins().fold(f64::NEG_INFINITY, f64::max) {
                     most if most < 0.0 => None,
+                    _ if texts.clone().filter(asked).all(|text| margin(text) < 0.0) => {
+                        Some(Nearness::FromFar)
+                    }
                     f64::INFINITY if !margins().any(|margin| (0.0..f64::INFINITY).contains(&margin)) => {
                         Some(Nearness::BySwap)
                     }
