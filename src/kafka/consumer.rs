@@ -1,9 +1,9 @@
 //! Reads from Kafka: the [`ReadSource`] of a real worker.
 //!
-//! Owns one `BaseConsumer`, polled by the worker's thread only. Messages are copied into the batch while they are
-//! borrowed; none is kept, because each holds back the consumer's queue. A rebalance is only noted when it
-//! arrives and takes effect when the worker says so, so all state stays on one side: librdkafka keeps the
-//! partitions paused in between.
+//! Owns one `BaseConsumer`, polled by the worker's thread only, and the queue that reads come by. Messages are copied
+//! into the batch while they are borrowed; none is kept, because each holds back the consumer's queue. A rebalance is
+//! only noted when it arrives and takes effect when the worker says so, so all state stays on one side: librdkafka
+//! keeps the partitions paused in between.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,21 +11,19 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
-use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use tracing::{info, warn};
 
 use super::context::{Change, ChangeKind, ConsumerEvents, confirm};
+use super::native::{ReadMessage, ReadQueue};
 use super::starts::Starts;
-use super::{KafkaError, KafkaSettings, client_config, native};
+use super::{KafkaError, KafkaSettings, client_config};
 use crate::batch::{Origin, ReadBatch};
 use crate::logging::RateLimited;
 use crate::worker::{
     FillLimits, Mode, Partition, PartitionEnd, Position, ReadSource, Rebalance, SourceError,
 };
 
-/// How many messages are taken between two looks at the clock, which costs a tenth of a message.
-const CLOCK_STRIDE: usize = 64;
 /// How often a commit is tried: during a rebalance, or while the coordinator moves, it fails for a moment. Four
 /// were too few where the machine was busy too.
 const COMMIT_ATTEMPTS: u32 = 12;
@@ -38,7 +36,9 @@ pub struct Membership(pub(super) ConsumerGroupMetadata);
 /// See the module's documentation.
 pub struct KafkaSource {
     /// `None` once closed.
-    consumer: Option<BaseConsumer<ConsumerEvents>>,
+    consumer: Option<Arc<BaseConsumer<ConsumerEvents>>>,
+    /// `None` once closed.
+    queue: Option<ReadQueue<ConsumerEvents>>,
     reads: Arc<[String]>,
     assigned: Vec<Partition>,
     /// Handed out by `rebalance`, not confirmed yet.
@@ -62,12 +62,14 @@ impl KafkaSource {
         reads: Arc<[String]>,
     ) -> Result<Self, KafkaError> {
         let config = client_config::consumer(settings, mode, number)?;
-        let consumer = config
+        let consumer: BaseConsumer<_> = config
             .create_with_context(ConsumerEvents::new(Arc::clone(&reads)))
             .map_err(|error| KafkaError::Client(error.to_string()))?;
+        let consumer = Arc::new(consumer);
         let mut asking = client_config::asking(settings)?;
         asking.set("group.id", client_config::group(settings, mode));
         Ok(Self {
+            queue: Some(ReadQueue::new(Arc::clone(&consumer))),
             consumer: Some(consumer),
             reads,
             assigned: Vec::new(),
@@ -82,9 +84,8 @@ impl KafkaSource {
         self.consumer.as_ref().expect("invariant: a source is not used after it was closed")
     }
 
-    /// Feeds are few and reads come in runs, so the first comparison nearly always fits.
     fn feed(&self, topic: &str) -> Option<u16> {
-        self.reads.iter().position(|read| read == topic).and_then(|feed| u16::try_from(feed).ok())
+        feed(&self.reads, topic)
     }
 
     fn partition(&self, (topic, number): &(String, i32)) -> Option<Partition> {
@@ -106,18 +107,50 @@ impl KafkaSource {
         self.list(self.assigned.iter().map(|partition| (*partition, Offset::Invalid)))
     }
 
-    /// One poll. Whether there may be more at once.
-    fn poll_into(&self, batch: &mut ReadBatch, wait: Duration) -> Result<bool, SourceError> {
-        match self.consumer().poll(wait) {
-            None => Ok(false),
-            Some(Ok(message)) => {
-                if let Some(feed) = self.feed(message.topic()) {
-                    push(batch, feed, &message);
+    /// Serves what the client has to say. Reads come by it only of a partition that could not be joined.
+    fn serve(&self, batch: &mut ReadBatch, limits: FillLimits) -> Result<(), SourceError> {
+        while let Some(message) = self.consumer().poll(Duration::ZERO) {
+            match message {
+                Ok(message) => {
+                    let message = ReadMessage::wrapped(&message);
+                    if let Some(feed) = self.feed(message.topic()) {
+                        push(batch, feed, &message);
+                    }
                 }
-                Ok(true)
+                Err(error) => judge(&error)?,
             }
-            Some(Err(error)) => judge(&error).map(|()| true),
+            if batch.len() >= limits.reads {
+                break;
+            }
         }
+        Ok(())
+    }
+
+    /// Waits for a read, or takes a handful of those that are ready. Whether there may be more at once.
+    fn take(&mut self, batch: &mut ReadBatch, wait: Duration, most: usize) -> Result<bool, SourceError> {
+        let Self { queue, reads, .. } = self;
+        let queue = queue.as_mut().expect("invariant: a source is not used after it was closed");
+        // Reads come in runs of one topic, so its name is rarely looked at.
+        let mut known = None;
+        let mut feed_of = |message: &ReadMessage<'_>| match known {
+            Some((address, feed)) if address == message.topic_address() => feed,
+            _ => {
+                let feed = feed(reads, message.topic());
+                known = Some((message.topic_address(), feed));
+                feed
+            }
+        };
+        let mut outcome = Ok(());
+        let (count, more) = queue.take(wait, most, |message| {
+            if let Some(error) = message.error() {
+                if outcome.is_ok() {
+                    outcome = judge(&error);
+                }
+            } else if let Some(feed) = feed_of(message) {
+                push(batch, feed, message);
+            }
+        });
+        outcome.map(|()| more && count > 0)
     }
 
     /// Whether the broker has committed all that is stored.
@@ -143,20 +176,14 @@ impl ReadSource for KafkaSource {
     }
 
     fn fill(&mut self, batch: &mut ReadBatch, limits: FillLimits) -> Result<(), SourceError> {
-        if !self.poll_into(batch, limits.wait)? {
+        self.serve(batch, limits)?;
+        if self.consumer().context().has_change() || !self.take(batch, limits.wait, 1)? {
             return Ok(());
         }
         let until = Instant::now() + limits.collect;
-        // A measured dead end: rd_kafka_consume_batch_queue saves a third of the time of this loop, and forces
-        // an unassign at every rebalance, since the client's queue has no rebalance callback on that path.
-        for taken in 1.. {
-            if batch.len() >= limits.reads || batch.byte_len() >= limits.bytes {
-                break;
-            }
-            if taken % CLOCK_STRIDE == 0 && Instant::now() >= until {
-                break;
-            }
-            if !self.poll_into(batch, Duration::ZERO)? {
+        while batch.len() < limits.reads && batch.byte_len() < limits.bytes {
+            let room = limits.reads - batch.len();
+            if !self.take(batch, Duration::ZERO, room)? || Instant::now() >= until {
                 break;
             }
         }
@@ -202,6 +229,9 @@ impl ReadSource for KafkaSource {
 
     fn confirm(&mut self) -> Result<(), SourceError> {
         let Some(change) = self.pending.take() else { return Ok(()) };
+        if let (ChangeKind::Assign, Some(queue)) = (change.kind, &self.queue) {
+            change.partitions.iter().for_each(|(topic, partition)| queue.join(topic, *partition));
+        }
         confirm(self.consumer(), &change).map_err(|error| SourceError::Client(error.to_string()))?;
         let partitions: Vec<_> = change.partitions.iter().filter_map(|named| self.partition(named)).collect();
         self.assigned.retain(|partition| !partitions.contains(partition));
@@ -305,6 +335,8 @@ impl ReadSource for KafkaSource {
 
     fn close(&mut self) {
         let Some(consumer) = self.consumer.take() else { return };
+        // What was not taken is another's to read.
+        self.queue = None;
         consumer.context().close();
         // A change that was taken and never confirmed would be waited for, for ever.
         let mut open = self.pending.take();
@@ -324,16 +356,20 @@ impl Drop for KafkaSource {
     }
 }
 
+/// Feeds are few.
+fn feed(reads: &[String], topic: &str) -> Option<u16> {
+    reads.iter().position(|read| read == topic).and_then(|feed| u16::try_from(feed).ok())
+}
+
 /// Copies a message into the batch.
-fn push(batch: &mut ReadBatch, feed: u16, message: &BorrowedMessage<'_>) {
+fn push(batch: &mut ReadBatch, feed: u16, message: &ReadMessage<'_>) {
     let origin = Origin {
         feed,
         partition: message.partition(),
         offset: message.offset(),
-        timestamp_ms: message.timestamp().to_millis(),
+        timestamp_ms: message.timestamp_ms(),
     };
-    let (payload, key) = (message.payload().unwrap_or_default(), message.key());
-    let headers = native::headers(message);
+    let (payload, key, headers) = (message.payload(), message.key(), message.headers());
     if headers.clone().all(|(name, _)| name.to_str().is_ok()) {
         batch.push(
             origin,

@@ -66,6 +66,10 @@ impl ConsumerEvents {
         self.events().changes.pop_front()
     }
 
+    pub(super) fn has_change(&self) -> bool {
+        !self.events().changes.is_empty()
+    }
+
     pub(super) fn ends(&self) -> Option<Vec<PartitionEnd>> {
         self.events().ends.take()
     }
