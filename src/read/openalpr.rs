@@ -32,9 +32,11 @@ pub(super) fn group_head(text: &str, into: &mut Decoded) -> Result<(), DecodeErr
     let group = scanned(text, |scan| group(scan, into, start))?;
     typed(group.data_type, "alpr_group")?;
     let captured_at = group.epoch_start.required("epoch_start")?;
-    let best = match group.best_plate_number {
-        Field::Absent | Field::Null => group.best_plate,
-        given => given,
+    let best = match (group.best_plate_number, group.best_plate) {
+        // Null and nothing beside it: a vehicle whose plate was not read.
+        (Field::Null, Field::Absent) => Field::Null,
+        (Field::Absent | Field::Null, inside) => inside,
+        (given, _) => given,
     };
     let plate = best.plate("best_plate_number")?;
     into.push(0, plate, Scale::Percent.head(group.best_confidence), captured_at, start);

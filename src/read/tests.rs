@@ -79,6 +79,21 @@ fn a_group_gives_its_best_plate() {
 }
 
 #[test]
+fn a_group_whose_best_plate_is_null_is_a_read_without_one() {
+    let group = |best: &str| format!("{{\"data_type\":\"alpr_group\",\"epoch_start\":1562681121504{best}}}");
+    for best in [
+        ",\"best_plate_number\":null",
+        ",\"best_plate\":null",
+        ",\"best_plate_number\":null,\"best_plate\":null",
+        ",\"best_plate_number\":null,\"best_plate\":{}",
+    ] {
+        assert_eq!(plates(&decoded(Format::OpenalprGroup, group(best)).expect(best)), ["-"], "{best}");
+    }
+    let none = decoded(Format::OpenalprGroup, group("")).map(|_| ());
+    assert_eq!(none, Err(DecodeError::Missing("best_plate_number")));
+}
+
+#[test]
 fn reads_are_appended_to_those_of_other_payloads() {
     let mut into = Decoded::default();
     for (format, payload) in SAMPLES {
