@@ -51,6 +51,11 @@ impl<'a> Scan<'a> {
         Self { text, at: 0, depth: 0 }
     }
 
+    /// A cursor that refuses nesting deeper than `levels`, [`MAX_DEPTH`] at most.
+    pub(super) fn shallow(text: &'a str, levels: u32) -> Self {
+        Self { depth: MAX_DEPTH.saturating_sub(levels), ..Self::new(text) }
+    }
+
     /// The byte from 0 at which the scan stands.
     pub(super) fn position(&self) -> usize {
         self.at

@@ -2,7 +2,7 @@
 //!
 //! Owns [`Fields`]: keys with their values still as JSON text, so that one bad value costs itself only. What is
 //! left at the end is unknown to the format and rides along, within limits: embedded images and whatever else is
-//! large never do, because an alert has to fit into a record.
+//! large or deep never do, because an alert has to fit into a record and be read by others.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +20,9 @@ pub(in crate::read) const MAX_FIELD: usize = 4096;
 
 /// Bytes of JSON that all unknown fields of a read may have.
 const MAX_EXTRA: usize = 16 * 1024;
+
+/// Levels of nesting that an unknown field may have. Many parsers read 128 at most, and an alert has some around it.
+const MAX_EXTRA_DEPTH: u32 = 64;
 
 /// Problems named on a read; the rest are one more.
 const MAX_PROBLEMS: usize = 32;
@@ -182,6 +185,8 @@ impl<'a> Fields<'a> {
                 self.problem(&key, "embedded images are left out");
             } else if size > MAX_FIELD || bytes + size > MAX_EXTRA {
                 self.problem(&key, "too large to ride along");
+            } else if Scan::shallow(json, MAX_EXTRA_DEPTH).skip().is_err() {
+                self.problem(&key, "nested too deep to ride along");
             } else if let Ok(value) = serde_json::from_str(json) {
                 bytes += size;
                 extra.insert(key, value);

@@ -147,6 +147,16 @@ fn what_is_too_large_for_an_alert_does_not_ride_along() {
 }
 
 #[test]
+fn what_others_could_not_parse_does_not_ride_along() {
+    let nested = |depth: usize| format!("\"x\":{}{}", "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(with(&nested(64)).extra.keys().collect::<Vec<_>>(), ["x"]);
+    let deep = with(&nested(65));
+    assert_eq!((deep.extra.len(), deep.problems), (0, vec!["x: nested too deep to ride along".to_owned()]));
+    let inside = with(&format!("\"vehicle\":{{{}}}", nested(65)));
+    assert_eq!(inside.problems, ["vehicle: x: nested too deep to ride along"]);
+}
+
+#[test]
 fn jurisdictions_come_in_one_form() {
     for (given, expected) in [
         ("US-TX", Some("US-TX")),
