@@ -1,0 +1,8 @@
+//! Fuzzes a list's file; what is checked stands in the module it includes.
+
+#![no_main]
+
+#[path = "../../it/fuzz/list.rs"]
+mod check;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| check::check(data));
