@@ -15,7 +15,7 @@
 
 use crate::evidence::{Calibration, Floor, Gauge, Screened, Tables};
 use crate::index::{Change, EntryRef, Found, Match, Query, Scratch, Sieve, Via};
-use crate::plate::{Equivalents, Plate};
+use crate::plate::{Equivalents, Plate, fold};
 use crate::policy::{MatchKind, MatchPolicy};
 use crate::read::{Candidate, Decoded, ReadHead};
 use crate::snapshot::{Rules, Snapshot};
@@ -203,7 +203,8 @@ where
         let Some(Screenful { screened, twins, .. }) = &mut self.last else { return true };
         let passes = |text: usize| {
             let source = sight.text(read, text);
-            most_rate(sight.snapshot, change, source) >= screen.least_rate(*screened, source)
+            let least = if text == 0 { screened.least_rate() } else { screen.least_rate(*screened, source) };
+            most_rate(sight.snapshot, change, source) >= least
         };
         let text = if let Via::Candidate(nth) = via { usize::from(nth) + 1 } else { 0 };
         if passes(text) {
@@ -223,16 +224,17 @@ where
 /// Most log rate of a difference from a text; none is too rare that the index does not know.
 fn most_rate(snapshot: &Snapshot, change: Change, source: Plate) -> f64 {
     let Rules { evidence: tables, equivalents } = snapshot.rules();
-    let folded = source.folded();
-    let symbol = |at: u8| folded.symbols().get(usize::from(at)).copied().unwrap_or_default();
+    let symbols = source.symbols();
+    let symbol = |at: u8| symbols.get(usize::from(at)).copied().map_or(0, fold);
     match change {
         Change::Substituted { at, listed } => tables.most_substituted(listed, symbol(at)),
         Change::Missing { listed, .. } => tables.most_missing(listed),
         Change::Added { at } => {
             // It stands for each of a run of equivalent symbols.
-            let run = folded.symbols().get(usize::from(at)..).unwrap_or_default();
-            let run = run.iter().take_while(|own| equivalents.same(**own, run[0]));
-            run.map(|own| tables.most_added(*own)).fold(f64::NEG_INFINITY, f64::max)
+            let rest = symbols.get(usize::from(at)..).unwrap_or_default().iter().map(|own| fold(*own));
+            let first = symbol(at);
+            let run = rest.take_while(|own| equivalents.same(*own, first));
+            run.map(|own| tables.most_added(own)).fold(f64::NEG_INFINITY, f64::max)
         }
         Change::Nothing | Change::Two => f64::INFINITY,
     }

@@ -107,11 +107,7 @@ impl Plate {
     /// written with one for the other.
     #[must_use]
     pub fn folded(self) -> Self {
-        self.map(|symbol| match symbol {
-            b'O' => b'0',
-            b'I' => b'1',
-            other => other,
-        })
+        self.map(fold)
     }
 
     /// All symbols and the length as one number: equal plates have equal keys and different plates different ones.
@@ -177,6 +173,16 @@ impl fmt::Debug for Plate {
 impl serde::Serialize for Plate {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
+    }
+}
+
+/// A symbol of [`Plate::folded`].
+#[must_use]
+pub(crate) const fn fold(symbol: u8) -> u8 {
+    match symbol {
+        b'O' => b'0',
+        b'I' => b'1',
+        other => other,
     }
 }
 

@@ -141,6 +141,18 @@ pub(super) fn single_step(listed: &[u8], read: &[u8]) -> Option<Step> {
     single(a, b).map(|change| Step { change, listed_at: head, read_at: head })
 }
 
+/// The two changes of [`align`] where two symbols of equally long texts differ and are no swap: any other way costs at
+/// least two gaps, and of equal costs substitutions come first.
+pub(super) fn two_substituted(listed: &[u8], read: &[u8]) -> Option<(Change, Change)> {
+    if listed.len() != read.len() {
+        return None;
+    }
+    let mut others = listed.iter().zip(read).filter(|(a, b)| a != b);
+    let mut next = || others.next().map(|(&listed, &read)| Change::Substituted { listed, read });
+    let both = (next()?, next()?);
+    next().is_none().then_some(both)
+}
+
 fn symbol_cost(equivalents: &Equivalents, listed: u8, read: u8) -> u32 {
     match () {
         () if listed == read => 0,
@@ -187,6 +199,8 @@ fn walk_back(equivalents: &Equivalents, a: &[u8], b: &[u8], head: usize, alignme
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn steps(listed: &str, read: &str) -> Option<Vec<(Change, usize, usize)>> {
@@ -225,5 +239,20 @@ mod tests {
     fn equal_costs_are_settled_from_the_end() {
         // One of two equal symbols is missing: the alignment names the first, whichever it was.
         assert_eq!(steps("AAB1", "AB1"), Some(vec![(Change::Missing(b'A'), 1, 1)]));
+    }
+
+    proptest! {
+        #[test]
+        fn two_symbols_that_differ_are_two_substitutions(
+            listed in prop::collection::vec(prop::sample::select(b"0158BHMNW".to_vec()), 1..8),
+            read in prop::collection::vec(prop::sample::select(b"0158BHMNW".to_vec()), 8),
+        ) {
+            let read = &read[..listed.len()];
+            if let Some((a, b)) = two_substituted(&listed, read) {
+                let aligned = align(&Equivalents::default(), &listed, read).explains().expect("two are few");
+                let changes: Vec<Change> = aligned.iter().map(|step| step.change).collect();
+                prop_assert_eq!(changes, [a, b]);
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@
 //! neighbor costs the rate of its one difference. Aligning each neighbor in full and bounding everything from
 //! the tables took 4 µs a neighbor and let 44 % of reads through on a list of a million; this takes some 20 ns.
 
-use super::align::{align, single_step};
+use super::align::{Step, align, single_step, two_substituted};
 use super::explain::{pattern_rarity, swapped};
 use super::space::{CrowdBounds, ListShape, least_ways, round_up};
 use super::tables::{Reader, Tables};
@@ -228,6 +228,10 @@ impl Gate {
 
 /// Most that the differences of a plate that is more than one away come to.
 fn in_full(tables: &Tables, further: f64, source: Plate, listed: Plate) -> f64 {
+    if let Some((a, b)) = two_substituted(listed.symbols(), source.symbols()) {
+        let rate = |change| tables.confusions.step(Step { change, listed_at: 0, read_at: 0 }, listed.len());
+        return rate(a) + rate(b) + super::explain::further(2) * further;
+    }
     let Some(steps) = align(&tables.equivalents, listed.symbols(), source.symbols()).explains() else {
         return f64::NEG_INFINITY;
     };

@@ -34,6 +34,8 @@ struct Width {
 pub struct Screened {
     /// Least sum of rate and lift.
     least: f64,
+    /// The least log rate of a difference from the read's own text, which most neighbors are asked about.
+    of_read: f64,
 }
 
 impl Screen {
@@ -64,21 +66,33 @@ impl Screen {
     #[must_use]
     pub fn read(&self, gauge: Gauge, read: Plate, heard: bool) -> Screened {
         // Long plates are let through whatever they are; see `least_rate`.
-        let odd = self.width(read).map_or(f64::INFINITY, |width| f64::from(width.odd));
+        let width = self.width(read);
+        let odd = width.map_or(f64::INFINITY, |width| f64::from(width.odd));
         let believed = gauge.believed(odd, heard, &self.beliefs);
-        Screened { least: -(believed + self.common + gauge.doubt()) }
+        let least = -(believed + self.common + gauge.doubt());
+        Screened { least, of_read: self.least_rate_within(least, width, read) }
     }
 
-    /// The least log rate of a difference from a text of the read; no difference is too rare for a long text.
+    /// The least log rate of a difference from a candidate of the read; no difference is too rare for a long text.
     #[must_use]
-    pub fn least_rate(&self, screened: Screened, source: Plate) -> f64 {
-        let Some(width) = self.width(source) else { return f64::NEG_INFINITY };
-        screened.least - f64::from(width.lift) - self.further[source.len()]
+    pub fn least_rate(&self, screened: Screened, candidate: Plate) -> f64 {
+        self.least_rate_within(screened.least, self.width(candidate), candidate)
+    }
+
+    fn least_rate_within(&self, least: f64, width: Option<Width>, source: Plate) -> f64 {
+        width.map_or(f64::NEG_INFINITY, |width| least - f64::from(width.lift) - self.further[source.len()])
     }
 
     fn width(&self, text: Plate) -> Option<Width> {
-        let text = text.folded();
         (text.len() <= SPELLED).then(|| self.widths.get(spelling(text.symbols())).copied())?
+    }
+}
+
+impl Screened {
+    /// The least log rate of a difference from the read's own text.
+    #[must_use]
+    pub fn least_rate(self) -> f64 {
+        self.of_read
     }
 }
 

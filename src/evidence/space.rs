@@ -382,11 +382,12 @@ pub(super) fn spellings() -> usize {
     (3_usize.pow(narrow(SPELLED + 1)) - 1) / 2
 }
 
-/// The number of a text's spelling: for each symbol whether it is a digit, a letter, or a 0 or 1 that may be either.
+/// The number of a text's spelling: for each symbol whether it is a digit, a letter, or a 0 or 1 that may be either,
+/// whether the text is folded or not.
 #[inline]
 pub(super) fn spelling(text: &[u8]) -> usize {
     let kind = |symbol: u8| match symbol {
-        b'0' | b'1' => 2,
+        b'0' | b'1' | b'O' | b'I' => 2,
         b'2'..=b'9' => 0,
         _ => 1,
     };
