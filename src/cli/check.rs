@@ -124,24 +124,10 @@ fn print_lists(out: &mut dyn Write, examined: &Examined) -> io::Result<()> {
 }
 
 fn print_expectations(out: &mut dyn Write, expectations: &[Expectation]) -> io::Result<()> {
-    if expectations.is_empty() {
-        return Ok(());
-    }
-    writeln!(
-        out,
-        "expected false alerts per million reads of vehicles that are not listed, by reader type:"
-    )?;
-    for Expectation { list, by_reader, by_kind, absurd } in expectations {
-        let told = |name: &str, count: f64| format!("{name} {count:.0}");
-        let by_reader: Vec<String> = by_reader.iter().map(|(name, n)| told(name, *n)).collect();
-        let by_kind: Vec<String> = by_kind.iter().map(|(kind, n)| told(kind.name(), *n)).collect();
-        write!(out, "  {list}: {}", by_reader.join(", "))?;
-        if !by_kind.is_empty() {
-            write!(out, " (entries found by kind alone, without a score: {})", by_kind.join(", "))?;
-        }
-        writeln!(out)?;
-        if let Some(absurd) = absurd {
-            writeln!(out, "    absurd: {absurd}")?;
+    for expectation in expectations {
+        writeln!(out, "{expectation}")?;
+        if let Some(absurd) = expectation.absurd {
+            writeln!(out, "  absurd: {absurd}")?;
         }
     }
     Ok(())

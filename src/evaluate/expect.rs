@@ -2,16 +2,19 @@
 //!
 //! Owns the expectation that `check` prints for every list, and the line beyond which a setting is absurd. Two views:
 //! with a score threshold, the model's own estimate by reader type; without one, what each kind of match finds around
-//! the list's own plates, for unlisted plates look like listed ones. An entry of the very same plate is another row
-//! of the same vehicle and not counted.
+//! plates that look like the list's own, as unlisted plates do. An entry of the very same plate is another row of the
+//! same vehicle and not counted.
 
 use std::fmt;
 
 use crate::evidence::Listed;
+use crate::hotlist::Hotlist;
 use crate::index::{Ask, Found, Match, PatternScope, Query, Scratch};
-use crate::plate::Plate;
+use crate::plate::{Pattern, Plate};
 use crate::policy::{MatchKind, MatchPolicy};
 use crate::snapshot::Snapshot;
+use crate::synth::Rng;
+use crate::wording::{grouped, noun};
 
 /// False alerts per million reads of unlisted vehicles beyond which a policy is absurd: one car in a hundred.
 pub const MOST_FALSE_ALERTS: f64 = 10_000.0;
@@ -20,6 +23,8 @@ pub const MOST_FALSE_ALERTS: f64 = 10_000.0;
 const MOST_NEAR: f64 = 10.0;
 /// Entries that are asked for as if they had been read.
 const SAMPLE: usize = 10_000;
+/// Plates that are asked for around a hand-made list: so few cars come near one that it takes more of them to tell.
+const PASSING: usize = 100_000;
 
 /// What to expect of one list and its policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +33,8 @@ pub struct Expectation {
     pub list: String,
     /// False alerts per million reads of unlisted vehicles, by reader type.
     pub by_reader: Vec<(String, f64)>,
-    /// Other entries found per million reads by kind alone, without a score, for the kinds of the policy that are
-    /// more than equality.
+    /// Other entries found per million reads by kind alone, for the kinds of the policy that are more than equality.
+    /// A pattern that can be no hit by its score is not looked for.
     pub by_kind: Vec<(MatchKind, f64)>,
     /// Why the policy is absurd, if it is.
     pub absurd: Option<Absurd>,
@@ -49,8 +54,9 @@ impl fmt::Display for Absurd {
         match self {
             Self::FalseAlerts(expected) => write!(
                 f,
-                "about {expected:.0} false alerts per million reads are more than {MOST_FALSE_ALERTS:.0}; raise \
-                 `possible`, lower `listed_share` or allow fewer kinds"
+                "{} per million reads are more than {}; raise `possible`, lower `listed_share` or allow fewer kinds",
+                false_alerts(*expected),
+                grouped(rounded(MOST_FALSE_ALERTS))
             ),
             Self::TwoEdits(near) => write!(
                 f,
@@ -60,21 +66,58 @@ impl fmt::Display for Absurd {
     }
 }
 
+impl fmt::Display for Expectation {
+    /// One sentence.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { list, by_reader, .. } = self;
+        let worst = by_reader.iter().map(|(_, expected)| *expected).fold(0.0, f64::max);
+        write!(
+            f,
+            "list {list}: expect {} in a million reads of vehicles that are not listed",
+            false_alerts(worst)
+        )?;
+        if by_reader.len() > 1 {
+            let each: Vec<String> = by_reader
+                .iter()
+                .map(|(name, expected)| format!("{name} {}", grouped(rounded(*expected))))
+                .collect();
+            write!(f, " (by reader type: {})", each.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// `about 1,200 false alerts`: an estimate, of which two digits are worth telling.
+fn false_alerts(expected: f64) -> String {
+    match rounded(expected) {
+        0 => "fewer than 1 false alert".to_owned(),
+        count => format!("about {} {}", grouped(count), noun(count, "false alert")),
+    }
+}
+
+/// To two digits.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a figure per million")]
+fn rounded(figure: f64) -> u64 {
+    let unit = 10f64.powf((figure.max(1.0).log10().floor() - 1.0).max(0.0));
+    ((figure / unit).round() * unit) as u64
+}
+
 impl Expectation {
     /// What to expect of a list of a snapshot, for reads of these reader types.
     #[must_use]
     pub fn of(snapshot: &Snapshot, list: u16, readers: &[&str]) -> Self {
         let policy = snapshot.policy(list);
-        let by_kind = found_by_kind(snapshot, list, policy);
+        let (by_kind, asked) = found_by_kind(snapshot, list, policy);
         let found = |kind: MatchKind| by_kind.iter().find(|(of, _)| *of == kind).map_or(0.0, |(_, n)| *n);
         let near = found(MatchKind::Equivalent) + found(MatchKind::Edit);
         let tables = &snapshot.rules().evidence;
         let by_reader: Vec<(String, f64)> = readers
             .iter()
             .map(|reader| {
-                // Never more than is found at all; where no score is asked for, all of it.
+                // Never more than is found at all, as far as a sample can tell; where no score is asked for, all of it.
                 let scored = tables.expected_false_alerts(snapshot.shape(list), policy, Some(reader));
-                let expected = if policy.possible() > 0.0 { scored.min(near) } else { near };
+                let most = if asked > 0.0 { near.max(MILLION / asked) } else { 0.0 };
+                let expected = if policy.possible() > 0.0 { scored.min(most) } else { near };
                 ((*reader).to_owned(), expected + found(MatchKind::Pattern))
             })
             .collect();
@@ -92,40 +135,82 @@ impl Expectation {
 
 const MILLION: f64 = 1e6;
 
-/// Other entries of the list that each kind finds per million reads, asked with plates spread evenly over the list.
-fn found_by_kind(snapshot: &Snapshot, list: u16, policy: &MatchPolicy) -> Vec<(MatchKind, f64)> {
-    let kinds = [MatchKind::Equivalent, MatchKind::Edit, MatchKind::Pattern];
+/// Other entries of the list that each kind finds per million reads, and how many plates were asked for.
+fn found_by_kind(snapshot: &Snapshot, list: u16, policy: &MatchPolicy) -> (Vec<(MatchKind, f64)>, f64) {
+    let kinds = [MatchKind::Equivalent, MatchKind::Edit];
     let mut counts: Vec<(MatchKind, f64)> =
         kinds.into_iter().filter(|kind| policy.allows(*kind)).map(|kind| (kind, 0.0)).collect();
     let hotlist = &snapshot.lists()[usize::from(list)].hotlist;
-    let patterns = if policy.allows(MatchKind::Pattern) { PatternScope::Read } else { PatternScope::Nothing };
-    let ask = Ask { around_read: snapshot.ask().around_read, around_candidates: None, patterns };
+    let around_read = snapshot.ask().around_read;
+    let ask = Ask { around_read, around_candidates: None, patterns: PatternScope::Nothing };
     let mut scratch = Scratch::new();
     let mut asked = 0.0;
-    let step = hotlist.len().div_ceil(SAMPLE).max(1);
-    for (entry, plate) in (0u32..).zip(hotlist.plates.iter()).step_by(step) {
-        if hotlist.patterns.binary_search_by_key(&entry, |(id, _)| *id).is_ok() {
-            continue;
-        }
+    for plate in passing(hotlist) {
         asked += 1.0;
-        let query = Query { plate: *plate, candidates: &[] };
+        let query = Query { plate, candidates: &[] };
         snapshot.index().find(query, ask, &mut scratch, |found| {
             let own = snapshot.list_of(found.entry) == list;
-            let kind = if own { kind_of(snapshot, policy, *plate, found) } else { None };
+            let kind = if own { kind_of(snapshot, policy, plate, found) } else { None };
             if let Some((_, count)) = counts.iter_mut().find(|(of, _)| Some(*of) == kind) {
                 *count += 1.0;
             }
         });
     }
     counts.iter_mut().for_each(|(_, count)| *count *= MILLION / f64::max(asked, 1.0));
-    counts
+    if policy.allows(MatchKind::Pattern) {
+        let expected = snapshot.rules().evidence.expected_pattern_alerts(heard(snapshot, list));
+        counts.push((MatchKind::Pattern, expected));
+    }
+    (counts, asked)
+}
+
+/// The patterns of a list that can hit.
+fn heard(snapshot: &Snapshot, list: u16) -> impl Iterator<Item = &Pattern> {
+    let silent = snapshot.silent_patterns(list);
+    let patterns = snapshot.lists()[usize::from(list)].hotlist.patterns.iter();
+    patterns.filter(move |(id, _)| !silent.iter().any(|entry| entry.0 == *id)).map(|(_, pattern)| pattern)
+}
+
+/// Plates as they may pass: of a long list its own, spread evenly over it; of a hand-made one others with letters
+/// and digits in the same places. A few entries that resemble each other, such as one vehicle under two
+/// spellings, say nothing of the cars that pass.
+fn passing(hotlist: &Hotlist) -> Vec<Plate> {
+    let is_pattern = |entry: u32| hotlist.patterns.binary_search_by_key(&entry, |(id, _)| *id).is_ok();
+    let whole = (0u32..).zip(hotlist.plates.iter()).filter(|(entry, _)| !is_pattern(*entry));
+    if !MatchPolicy::is_hand_made(hotlist.len()) {
+        let step = hotlist.len().div_ceil(SAMPLE).max(1);
+        return whole
+            .filter(|(entry, _)| (*entry as usize).is_multiple_of(step))
+            .map(|(_, plate)| *plate)
+            .collect();
+    }
+    let whole: Vec<Plate> = whole.map(|(_, plate)| *plate).collect();
+    let mut rng = Rng::new(0, 0, 0);
+    whole
+        .iter()
+        .cycle()
+        .take(if whole.is_empty() { 0 } else { PASSING })
+        .map(|plate| alike(*plate, &mut rng))
+        .collect()
+}
+
+/// Another plate with letters and digits in the same places.
+fn alike(plate: Plate, rng: &mut Rng) -> Plate {
+    let symbols: Vec<u8> = plate
+        .symbols()
+        .iter()
+        .map(|symbol| match symbol {
+            b'0'..=b'9' => *rng.pick(b"0123456789"),
+            _ => *rng.pick(b"ABCDEFGHJKLMNPQRSTUVWXYZ"),
+        })
+        .collect();
+    Plate::from_symbols(&symbols).unwrap_or(plate)
 }
 
 /// By which of the counted kinds an entry other than the read's own plate is found.
 fn kind_of(snapshot: &Snapshot, policy: &MatchPolicy, read: Plate, found: Found) -> Option<MatchKind> {
-    let (listed, edits) = match (snapshot.listed(found.entry), found.by) {
-        (Listed::Pattern(_), _) | (_, Match::Pattern) => return Some(MatchKind::Pattern),
-        (Listed::Plate(listed), Match::Edits(edits)) => (listed, edits),
+    let (Listed::Plate(listed), Match::Edits(edits)) = (snapshot.listed(found.entry), found.by) else {
+        return None;
     };
     let (a, b) = (read.folded(), listed.folded());
     if a == b || b.len() < usize::from(policy.min_fuzzy_length) {

@@ -6,9 +6,11 @@
 //! how often an unlisted vehicle's read speaks that strongly for a listed one. On labelled reads it was right within
 //! a factor of two to three; it is too low for readers that lose whole groups of characters.
 
+use super::explain::pattern_share;
 use super::log_odds;
 use super::space::ListShape;
 use super::tables::Tables;
+use crate::plate::Pattern;
 use crate::policy::MatchPolicy;
 
 // Smoothing the twenty strengths to a piecewise linear distribution was no nearer to what labelled reads showed: the
@@ -38,6 +40,14 @@ impl Tables {
             crowd.share * as_strong.sum::<f64>().min(1.0)
         });
         (MILLION * expected.sum::<f64>()).min(MILLION)
+    }
+
+    /// Expected false alerts per million reads of unlisted vehicles by patterns that alert whenever they fit: the
+    /// share of all plates that fits one of them; at most a million.
+    #[must_use]
+    pub fn expected_pattern_alerts<'p>(&self, patterns: impl Iterator<Item = &'p Pattern>) -> f64 {
+        let share: f64 = patterns.map(|pattern| pattern_share(self, pattern)).sum();
+        (MILLION * share).min(MILLION)
     }
 }
 
@@ -75,6 +85,22 @@ mod tests {
         let policy = MatchPolicy::default();
         assert!(expected(50, &policy) < 50.0, "{}", expected(50, &policy));
         assert!(expected(100_000, &policy) < 1_000.0, "{}", expected(100_000, &policy));
+    }
+
+    /// Patterns of one length, so that the length's share cancels out.
+    #[test]
+    fn patterns_alert_as_often_as_plates_fit_them() {
+        let tables = Tables::default();
+        let expected = |patterns: &[&str]| {
+            let patterns: Vec<Pattern> =
+                patterns.iter().map(|text| Pattern::parse(text, 2).unwrap()).collect();
+            tables.expected_pattern_alerts(patterns.iter())
+        };
+        let one_letter_less = expected(&["?BC12??"]) / expected(&["ABC12??"]);
+        // Of the characters in a letter's place seven in ten are letters.
+        assert!((25.0..50.0).contains(&one_letter_less), "{one_letter_less}");
+        assert!((expected(&["ABC12??", "ABD12??"]) / expected(&["ABC12??"]) - 2.0).abs() < 1e-9);
+        assert!(expected(&["ABC12?4"]) < 1.0 && expected(&["AB*"]) > 1_000.0, "{}", expected(&["AB*"]));
     }
 
     #[test]

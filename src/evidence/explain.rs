@@ -165,8 +165,20 @@ impl Scene<'_> {
     }
 }
 
-/// How rare what a pattern knows is among plates.
+/// How rare what a pattern knows is among plates, as far as it may count as evidence.
 pub(super) fn pattern_rarity(tables: &Tables, pattern: &Pattern) -> f64 {
+    let (known, spread) = pattern_space(tables, pattern);
+    known.min(tables.file.pattern.most) - spread
+}
+
+/// Share of all plates that fit a pattern.
+pub(super) fn pattern_share(tables: &Tables, pattern: &Pattern) -> f64 {
+    let (known, spread) = pattern_space(tables, pattern);
+    (spread - known).exp()
+}
+
+/// How rare a pattern's characters are, and how far its wildcards spread, as logarithms.
+fn pattern_space(tables: &Tables, pattern: &Pattern) -> (f64, f64) {
     let weights = &tables.file.pattern;
     let (mut known, mut stars) = (0.0, 0.0);
     for token in pattern.tokens() {
@@ -179,7 +191,7 @@ pub(super) fn pattern_rarity(tables: &Tables, pattern: &Pattern) -> f64 {
     }
     let spread =
         if stars > 0.0 { stars } else { tables.file.plate_space.length(pattern.min_len()).max(1e-3).ln() };
-    known.min(weights.most) - spread
+    (known, spread)
 }
 
 /// The number of steps, or gaps between symbols, beyond the first.
