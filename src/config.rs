@@ -91,15 +91,15 @@ impl Config {
     }
 
     fn resolve(path: &Path, said: &Said) -> Result<Self, ConfigError> {
-        let file: ConfigFile = said.read()?;
+        let (file, unknown): (ConfigFile, _) = said.read()?;
         let mut problems = Problems::default();
         resolve::components(&file, &mut problems);
         resolve::topics(&file, &mut problems);
         let pipeline = resolve::pipeline(&file, &mut problems);
         let folder = path.parent().unwrap_or(Path::new(""));
         let plan = resolve::plan(&file, folder, &mut problems);
-        if !problems.0.is_empty() {
-            return Err(said.refuse(problems.0));
+        if !unknown.is_empty() || !problems.0.is_empty() {
+            return Err(said.refuse(unknown, problems.0));
         }
         Ok(Self {
             path: path.to_owned(),

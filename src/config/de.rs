@@ -14,9 +14,37 @@ use super::problem::{Origin, Problem};
 use super::tree::{Entry, Node, Value, read_raw};
 use crate::wording::nearest;
 
-/// Reads a whole config tree.
-pub(super) fn read<T: DeserializeOwned>(tree: Node) -> Result<T, Problem> {
-    T::deserialize(tree).map_err(Error::into_problem)
+/// Unknown keys that are told at once.
+const UNKNOWN_KEYS: usize = 50;
+
+/// Reads a whole config tree. An unknown key is taken for the one it was probably meant for, or else passed over: so
+/// that the rest can be checked all the same.
+///
+/// # Errors
+/// The unknown keys so far, and as the last one the first problem of another kind.
+pub(super) fn read<T: DeserializeOwned>(mut tree: Node) -> Result<(T, Vec<Problem>), Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut tables_of_unknown: Vec<Vec<String>> = Vec::new();
+    loop {
+        let error = match T::deserialize(tree.clone()) {
+            Ok(value) => return Ok((value, problems)),
+            Err(error) => error,
+        };
+        // What a table lacks may be what was misspelled in it: told once.
+        if error.kind == Kind::MissingKey && tables_of_unknown.contains(&error.path) {
+            return Err(problems);
+        }
+        let path = error.path.iter().rev().map(String::as_str);
+        let passed_over = match error.kind {
+            Kind::UnknownKey(meant) if problems.len() < UNKNOWN_KEYS => tree.rename(path, meant),
+            _ => false,
+        };
+        tables_of_unknown.push(error.path.iter().skip(1).cloned().collect());
+        problems.push(error.into_problem());
+        if !passed_over {
+            return Err(problems);
+        }
+    }
 }
 
 /// An error on its way out, which learns its path and place from the values around it.
@@ -26,6 +54,16 @@ pub(super) struct Error {
     path: Vec<String>,
     origin: Option<Origin>,
     message: String,
+    kind: Kind,
+}
+
+/// What has to be known of an error to go on after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// With the key that was probably meant.
+    UnknownKey(Option<&'static str>),
+    MissingKey,
+    Other,
 }
 
 impl Error {
@@ -57,14 +95,16 @@ impl fmt::Display for Error {
 
 impl de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { path: Vec::new(), origin: None, message: message.to_string() }
+        Self { path: Vec::new(), origin: None, message: message.to_string(), kind: Kind::Other }
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::custom(match nearest(field, expected.iter().copied()) {
+        let meant = nearest(field, expected.iter().copied());
+        let message = match meant {
             Some(near) => format!("unknown key; did you mean {near:?}?"),
             None => format!("unknown key; known here: {}", expected.join(", ")),
-        })
+        };
+        Self { kind: Kind::UnknownKey(meant), ..Self::custom(message) }
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
@@ -76,7 +116,7 @@ impl de::Error for Error {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::custom(format!("the key {field:?} is required"))
+        Self { kind: Kind::MissingKey, ..Self::custom(format!("the key {field:?} is required")) }
     }
 }
 

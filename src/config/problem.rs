@@ -1,7 +1,8 @@
 //! What is wrong with a config, and where.
 //!
 //! Owns the wording: every problem names the place (file, line and column, or the environment variable), the
-//! key, and what is wrong; all problems found are told at once.
+//! key, and what is wrong; all problems found are told at once, and that more may follow where the first ones kept
+//! the rest from being checked.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ pub struct ConfigError {
     pub file: PathBuf,
     /// All that is wrong with it, never empty.
     pub problems: Vec<Problem>,
+    /// Whether everything was checked, so that these are all.
+    pub complete: bool,
 }
 
 impl std::error::Error for ConfigError {}
@@ -60,6 +63,9 @@ impl fmt::Display for ConfigError {
                 write!(f, "{}: ", problem.key)?;
             }
             f.write_str(&problem.message)?;
+        }
+        if !self.complete {
+            write!(f, "\n{}: more may follow: the rest is checked once this is mended", self.file.display())?;
         }
         Ok(())
     }

@@ -37,10 +37,8 @@ impl Said {
     ) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(file).map_err(|error| {
             let message = format!("cannot be read: {error}");
-            ConfigError {
-                file: file.to_owned(),
-                problems: vec![Problem { origin: None, key: String::new(), message }],
-            }
+            let problems = vec![Problem { origin: None, key: String::new(), message }];
+            ConfigError { file: file.to_owned(), problems, complete: true }
         })?;
         Self::parse(file, &text, vars)
     }
@@ -51,7 +49,7 @@ impl Said {
         text: &str,
         vars: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let refuse = |problems| Err(ConfigError { file: file.to_owned(), problems });
+        let refuse = |problems| Err(ConfigError { file: file.to_owned(), problems, complete: false });
         let mut tree = match tree::parse(text) {
             Ok(tree) => tree,
             Err(problem) => return refuse(vec![problem]),
@@ -63,21 +61,22 @@ impl Said {
         Ok(Self { file: file.to_owned(), version: version(text), tree })
     }
 
-    /// Takes what was said into the form it should have.
+    /// Takes what was said into the form it should have, and the problems of keys that are unknown and were passed
+    /// over.
     ///
     /// # Errors
-    /// The first unknown key, missing key or wrong type.
-    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        de::read(self.tree.clone())
-            .map_err(|problem| ConfigError { file: self.file.clone(), problems: vec![problem] })
+    /// Those, and the first missing key or wrong type, behind which the rest is not checked.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<(T, Vec<Problem>), ConfigError> {
+        let refuse = |problems| ConfigError { file: self.file.clone(), problems, complete: false };
+        de::read(self.tree.clone()).map_err(refuse)
     }
 
-    /// The error that tells of all `problems`, each a key and what is wrong with it.
-    pub(super) fn refuse(&self, problems: Vec<(String, String)>) -> ConfigError {
-        let problems = problems.into_iter().map(|(key, message)| {
+    /// The error that tells of `problems`, and of `found` ones, each a key and what is wrong with it.
+    pub(super) fn refuse(&self, mut problems: Vec<Problem>, found: Vec<(String, String)>) -> ConfigError {
+        problems.extend(found.into_iter().map(|(key, message)| {
             let origin = self.tree.locate(&key);
             Problem { origin, key, message }
-        });
-        ConfigError { file: self.file.clone(), problems: problems.collect() }
+        }));
+        ConfigError { file: self.file.clone(), problems, complete: true }
     }
 }

@@ -37,7 +37,7 @@ fn shipped_config_is_the_one_that_the_program_prints() {
 #[test]
 fn printed_config_says_the_defaults_and_nothing_else() {
     let printed: ConfigFile =
-        Said::parse(Path::new("hotplate.toml"), &example(), std::iter::empty()).unwrap().read().unwrap();
+        Said::parse(Path::new("hotplate.toml"), &example(), std::iter::empty()).unwrap().read().unwrap().0;
     assert_eq!(printed, ConfigFile::example());
 }
 
@@ -116,6 +116,18 @@ fn what_a_config_says_reaches_the_components() {
     assert_eq!(list.load.extra, crate::hotlist::Extra::Only(vec!["unit".to_owned()]));
     assert!(list.settings.shared);
     assert_eq!(config.output_topics()[0], "amber-alerts");
+}
+
+#[test]
+fn unknown_keys_are_told_together_with_what_does_not_fit() {
+    let text = LEAST.replace("path =", "agancy = \"x\"\npath =")
+        + "[kafka.fetch]\nqueue_byts = 1\n[logging]\nlevel = \"loud\"";
+    let told = problems(&text);
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 3, "{told}");
+    assert_eq!(lines[0], "9:1: kafka.fetch.queue_byts: unknown key; did you mean \"queue_bytes\"?");
+    assert_eq!(lines[1], "6:1: lists[0].agancy: unknown key; did you mean \"agency\"?");
+    assert!(lines[2].starts_with("11:1: logging.level: "), "{told}");
 }
 
 #[test]

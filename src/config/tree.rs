@@ -159,6 +159,37 @@ impl Node {
         found
     }
 
+    /// Gives the table entry at a path of keys and indices such as `[0]` another key, or drops it if there is none or
+    /// it is taken; whether there was an entry.
+    pub(super) fn rename<'p>(&mut self, path: impl Iterator<Item = &'p str>, to: Option<&str>) -> bool {
+        let mut node = self;
+        let mut path = path.peekable();
+        while let Some(part) = path.next() {
+            node = match &mut node.value {
+                Value::Table(entries) if path.peek().is_none() => {
+                    let Some(entry) = entries.remove(part) else { return false };
+                    if let Some(key) = to.filter(|key| !entries.contains_key(*key)) {
+                        entries.insert(key.to_owned(), entry);
+                    }
+                    return true;
+                }
+                Value::Table(entries) => match entries.get_mut(part) {
+                    Some(entry) => &mut entry.node,
+                    None => return false,
+                },
+                Value::Array(items) => {
+                    let index = part.trim_matches(['[', ']']).parse::<usize>();
+                    match index.ok().and_then(|index| items.get_mut(index)) {
+                        Some(item) => item,
+                        None => return false,
+                    }
+                }
+                _ => return false,
+            };
+        }
+        false
+    }
+
     /// Lays an environment variable over the tree. `path` is its name's parts, lower case.
     pub(super) fn overlay(&mut self, name: &str, path: &[String], raw: String) -> Result<(), Problem> {
         let origin = Origin::Env(Arc::from(name));
