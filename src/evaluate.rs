@@ -16,6 +16,7 @@ mod labelled;
 mod rules;
 mod sample;
 mod text;
+mod vocabulary;
 
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ pub use figures::{
 };
 pub use judge::{AtFacts, DifferenceFacts, EntryFacts, EvidenceFacts, HitFacts, MatchedFacts};
 pub use labelled::{LabelError, LabelledRead, Truth};
+pub use vocabulary::{Unknown, unknown_values};
 
 /// What is evaluated, besides the reads.
 #[derive(Clone, Debug)]

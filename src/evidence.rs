@@ -30,6 +30,7 @@ mod names;
 mod screen;
 mod space;
 mod tables;
+mod vocabulary;
 
 use std::collections::BTreeMap;
 

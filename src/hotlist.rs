@@ -27,7 +27,7 @@ use crate::plate::{Pattern, Plate};
 use crate::vehicle::{Besides, Vehicle};
 
 pub use load::{LoadError, load};
-pub use report::{LoadReport, RejectedLine, Rejection};
+pub use report::{Ignored, IgnoredCell, LoadReport, Misnamed, RejectedLine, Rejection};
 pub use rows::{Column, Field, Rows, RowsBuilder};
 pub use settings::{Extra, ListFormat, LoadSettings};
 

@@ -1,9 +1,11 @@
 //! `hotplate check`: whether a config can be run, without running it.
 //!
 //! Reads the config as `run` does, loads its lists, makes its Kafka clients and drops them again, and prints what
-//! would be in force, how many false alerts to expect of it, and which patterns can never hit; a policy that is
-//! absurd for its list is refused. Joins no group and binds no port. Goes on after an error, so that one call tells
-//! them all.
+//! would be in force and how many false alerts to expect of it; a policy that is absurd for its list is refused. Joins
+//! no group and binds no port. Goes on after an error, so that one call tells them all.
+
+mod lists;
+mod warnings;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -16,8 +18,10 @@ use super::{Exit, Failure};
 use crate::config::{Config, environment};
 use crate::evaluate::Expectation;
 use crate::kafka::{self, KafkaError, Topics};
-use crate::reload::{self, Examined, ListState};
-use crate::wording::counted;
+use crate::reload::{self, Examined};
+
+use self::lists::print_lists;
+use self::warnings::Warnings;
 
 /// Check a config and its lists without joining the group or binding a port.
 #[derive(Debug, clap::Args)]
@@ -39,12 +43,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let examined = reload::examine(config.plan.clone(), Timestamp::now());
     let clients = kafka::check_clients(&config.kafka, config.mode(false));
     let expectations = expectations(&config, &examined);
+    let warnings = Warnings::of(&examined);
     let mut probed = Ok(true);
     with_stdout(|out| {
         print_topics(out, &config)?;
         print_lists(out, &examined)?;
+        warnings.print(out)?;
         print_expectations(out, &expectations)?;
-        print_silent_patterns(out, &examined)?;
         print_clients(out, &clients)?;
         if args.connect && clients.is_ok() {
             probed = probe(out, &config)?;
@@ -52,7 +57,14 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Ok(())
     })?;
     let absurd = absurd(args, &config, &expectations);
-    verdict(args, examined, absurd, clients, probed)
+    verdict(examined, absurd, clients, probed)?;
+    let file = args.config.display();
+    if warnings.is_empty() {
+        eprintln!("{file}: the config can be used");
+    } else {
+        eprintln!("{file}: usable, with warnings: {warnings}");
+    }
+    Ok(())
 }
 
 /// What to expect of every list, if all of them can be loaded.
@@ -83,7 +95,6 @@ fn absurd(args: &Args, config: &Config, expectations: &[Expectation]) -> Result<
 
 /// The first of all errors decides the exit code; all of them were printed or are told here.
 fn verdict(
-    args: &Args,
     examined: Examined,
     absurd: Result<(), String>,
     clients: Result<(), KafkaError>,
@@ -99,7 +110,6 @@ fn verdict(
             "a daemon could not start on these brokers".to_owned(),
         ));
     }
-    eprintln!("{}: the config can be used", args.config.display());
     Ok(())
 }
 
@@ -108,76 +118,12 @@ fn print_topics(out: &mut dyn Write, config: &Config) -> io::Result<()> {
     writeln!(out, "writes to:   {}", config.output_topics().join(", "))
 }
 
-fn print_lists(out: &mut dyn Write, examined: &Examined) -> io::Result<()> {
-    let width = examined.lists.iter().map(|list| list.id.len()).max().unwrap_or(0).max("list".len());
-    writeln!(
-        out,
-        "{:width$}  {:>10}  {:>8}  {:>8}  {:>10}  version",
-        "list", "entries", "patterns", "rejected", "memory"
-    )?;
-    examined.lists.iter().try_for_each(|list| print_list(out, list, width))?;
-    if let Ok(snapshot) = &examined.result {
-        let memory = snapshot.index().memory();
-        writeln!(out, "index over all lists: {}", human(memory.plates_bytes + memory.patterns_bytes))?;
-    }
-    Ok(())
-}
-
 fn print_expectations(out: &mut dyn Write, expectations: &[Expectation]) -> io::Result<()> {
     for expectation in expectations {
         writeln!(out, "{expectation}")?;
         if let Some(absurd) = expectation.absurd {
             writeln!(out, "  absurd: {absurd}")?;
         }
-    }
-    Ok(())
-}
-
-/// Silent patterns that are named; the rest is counted.
-const NAMED_PATTERNS: usize = 10;
-
-/// Patterns that are listed but that no read can hit, which an analyst would not expect.
-fn print_silent_patterns(out: &mut dyn Write, examined: &Examined) -> io::Result<()> {
-    let Ok(snapshot) = &examined.result else { return Ok(()) };
-    for (number, list) in (0u16..).zip(snapshot.lists()) {
-        let silent = snapshot.silent_patterns(number);
-        if silent.is_empty() {
-            continue;
-        }
-        let named = silent.iter().take(NAMED_PATTERNS).map(|id| list.hotlist.entry(*id));
-        let named: Vec<String> =
-            named.map(|entry| format!("{} (entry {})", entry.plate, entry.entry_id)).collect();
-        let rest = silent.len() - named.len();
-        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-        writeln!(
-            out,
-            "{}: {} patterns know too little ever to score {}, so they cannot hit: {}{more}",
-            list.settings.id,
-            silent.len(),
-            snapshot.policy(number).possible(),
-            named.join(", "),
-        )?;
-    }
-    Ok(())
-}
-
-fn print_list(out: &mut dyn Write, list: &ListState, width: usize) -> io::Result<()> {
-    let ListState { id, entries, patterns, memory_bytes, version, report, failure, path, .. } = list;
-    if let Some(failure) = failure {
-        return writeln!(out, "{id:width$}  error: {failure}");
-    }
-    let rejected = report.as_ref().map_or(0, |report| report.rejected);
-    let memory = human(*memory_bytes);
-    let version = version.as_deref().unwrap_or_default();
-    writeln!(out, "{id:width$}  {entries:>10}  {patterns:>8}  {rejected:>8}  {memory:>10}  {version}")?;
-    let Some(report) = report else { return Ok(()) };
-    writeln!(out, "{:width$}  {}: {report}", "", path.display())?;
-    for line in &report.rejected_lines {
-        writeln!(out, "{:width$}  {line}", "")?;
-    }
-    let untold = rejected.saturating_sub(report.rejected_lines.len() as u64);
-    if untold > 0 {
-        writeln!(out, "{:width$}  and {} more", "", counted(untold, "line"))?;
     }
     Ok(())
 }
@@ -200,10 +146,4 @@ fn probe(out: &mut dyn Write, config: &Config) -> io::Result<Result<bool, KafkaE
         Ok(report) => writeln!(out, "{report}").map(|()| Ok(report.ok())),
         Err(error) => Ok(Err(error)),
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "for reading")]
-fn human(bytes: usize) -> String {
-    let (unit, size) = if bytes < 1 << 20 { ("KiB", 1 << 10) } else { ("MiB", 1 << 20) };
-    format!("{:.1} {unit}", bytes as f64 / f64::from(size))
 }

@@ -7,13 +7,13 @@
 
 use std::fmt;
 
+use super::sample::{Random, SEED};
 use crate::evidence::Listed;
 use crate::hotlist::Hotlist;
 use crate::index::{Ask, Found, Match, PatternScope, Query, Scratch};
 use crate::plate::{Pattern, Plate};
 use crate::policy::{MatchKind, MatchPolicy};
 use crate::snapshot::Snapshot;
-use crate::synth::Rng;
 use crate::wording::{grouped, noun};
 
 /// False alerts per million reads of unlisted vehicles beyond which a policy is absurd: one car in a hundred.
@@ -185,23 +185,24 @@ fn passing(hotlist: &Hotlist) -> Vec<Plate> {
             .collect();
     }
     let whole: Vec<Plate> = whole.map(|(_, plate)| *plate).collect();
-    let mut rng = Rng::new(0, 0, 0);
+    let mut random = Random(SEED);
     whole
         .iter()
         .cycle()
         .take(if whole.is_empty() { 0 } else { PASSING })
-        .map(|plate| alike(*plate, &mut rng))
+        .map(|plate| alike(*plate, &mut random))
         .collect()
 }
 
 /// Another plate with letters and digits in the same places.
-fn alike(plate: Plate, rng: &mut Rng) -> Plate {
+fn alike(plate: Plate, random: &mut Random) -> Plate {
+    let mut pick = |of: &[u8]| of[random.below(of.len())];
     let symbols: Vec<u8> = plate
         .symbols()
         .iter()
         .map(|symbol| match symbol {
-            b'0'..=b'9' => *rng.pick(b"0123456789"),
-            _ => *rng.pick(b"ABCDEFGHJKLMNPQRSTUVWXYZ"),
+            b'0'..=b'9' => pick(b"0123456789"),
+            _ => pick(b"ABCDEFGHJKLMNPQRSTUVWXYZ"),
         })
         .collect();
     Plate::from_symbols(&symbols).unwrap_or(plate)

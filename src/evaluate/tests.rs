@@ -212,6 +212,29 @@ fn entries_found_by_kind_are_those_of_a_scan() {
 }
 
 #[test]
+fn values_that_no_table_knows_are_told_once_with_their_entries() {
+    let csv = "entry_id,plate,jurisdiction,vehicle_make,vehicle_color\nE1,AB1,US-TX,TOYTA,WHI\n\
+               E2,AB2,TEXSA,TOYOTA,WHI/\nE3,AB3,Texas,toyta,WHI\nE4,AB4,US-TX,TOYTA,WHI\n";
+    let told = |policy: MatchPolicy| -> Vec<String> {
+        let snapshot = Snapshot::build(vec![list("l", csv, policy)], Rules::default()).expect("a snapshot");
+        unknown_values(&snapshot, 0).iter().map(ToString::to_string).collect()
+    };
+    let jurisdiction = "jurisdiction \"TEXSA\" names no state, province or country, or may name two: it will count \
+                        as unknown (1 entry, first E2)";
+    let make = |value: &str, entries: &str| {
+        format!(
+            "vehicle_make \"{value}\" is in no evidence table: only the same word will agree with it ({entries}); \
+             did you mean \"TOYOTA\"?"
+        )
+    };
+    assert_eq!(
+        told(MatchPolicy::default()),
+        [make("TOYTA", "2 entries, first E1"), jurisdiction.to_owned(), make("toyta", "1 entry, first E3")]
+    );
+    assert_eq!(told(MatchPolicy { vehicle_evidence: false, ..MatchPolicy::default() }), [jurisdiction]);
+}
+
+#[test]
 fn a_few_entries_that_resemble_each_other_promise_no_false_alerts() {
     let of = |csv: &str, policy: MatchPolicy| {
         let snapshot = Snapshot::build(vec![list("few", csv, policy)], Rules::default()).expect("a snapshot");

@@ -143,7 +143,7 @@ fn year(weights: &VehicleWeights, seen: Option<&str>, listed: Option<&str>, foun
 }
 
 /// The first and last year of `2013` or `2015-2019`; nothing else is a year.
-fn years(text: &str) -> Option<(u16, u16)> {
+pub(super) fn years(text: &str) -> Option<(u16, u16)> {
     let years = text.split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() == 4);
     let years = years.filter(|run| run.starts_with("19") || run.starts_with("20"));
     let years = years.filter_map(|run| run.parse().ok()).map(|year: u16| (year, year));

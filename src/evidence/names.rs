@@ -2,11 +2,12 @@
 //!
 //! Owns the alias tables and which names are mistaken for each other. Refuses a spelling that stands for two names.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Deref;
 
 use super::tables::{Aliases, Near, TablesError};
+use crate::hotlist::Field;
 
 /// The alias tables, ready for look-up.
 #[derive(Debug)]
@@ -168,6 +169,36 @@ impl Names {
         colors.sort_unstable_by(|a, b| a.cmp(b));
         colors.dedup();
         Colors(colors)
+    }
+
+    /// Whether a listed value of one of the three vocabularies is a known spelling; true for other fields.
+    pub(super) fn knows(&self, field: Field, text: &str) -> bool {
+        let known = |part: &str| {
+            let plain = Plain::new(part);
+            plain.is_empty() || self.spellings(field).is_none_or(|spellings| spellings.contains_key(&*plain))
+        };
+        match field {
+            Field::VehicleColor => text.split(['/', '-']).all(known),
+            _ => known(text),
+        }
+    }
+
+    /// The names and spellings of one of the three vocabularies, in order.
+    pub(super) fn words(&self, field: Field) -> impl Iterator<Item = &str> {
+        let spellings = self.spellings(field).into_iter().flatten();
+        // Ordered, because of two that are equally near the same one shall be told every time.
+        let words: BTreeSet<&str> =
+            spellings.flat_map(|(spelling, name)| [spelling.as_str(), name.as_str()]).collect();
+        words.into_iter()
+    }
+
+    fn spellings(&self, field: Field) -> Option<&HashMap<String, String>> {
+        match field {
+            Field::VehicleMake => Some(&self.make),
+            Field::VehicleColor => Some(&self.color),
+            Field::VehicleType => Some(&self.body),
+            _ => None,
+        }
     }
 
     pub(super) fn compare_colors(&self, a: &Colors<'_>, b: &Colors<'_>) -> Likeness {

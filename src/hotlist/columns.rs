@@ -7,6 +7,7 @@
 //! silence an entry; and `type`, which may be the plate's, the vehicle's or the record's.
 
 use super::Extra;
+use super::report::Misnamed;
 use super::rows::{Column, Field, RowsBuilder};
 
 /// The further names of each field, the best first; its own name comes before them.
@@ -77,6 +78,46 @@ pub(super) fn field_of(name: &str) -> Option<Named> {
         let nth = aliases.iter().position(|alias| *alias == plain)?;
         Some(Named { field, rank: nth + 1 })
     })
+}
+
+/// Columns with names nearly those of fields that are told.
+pub(super) const MISNAMED: usize = 20;
+
+/// The field that a column was meant for, if its name stands for none and is nearly one that does. A list's own
+/// columns have names like any other, so only near names of some length count: `status` is not `state`.
+pub(super) fn meant(name: &str, extra: &Extra) -> Option<Field> {
+    let plain = plain(name);
+    let longest_typo = match plain.len() {
+        0..=3 => return None,
+        4..=6 => 1,
+        _ => 2,
+    };
+    // Who keeps a column by name means that name.
+    if plain.len() > LONGEST_NAME || (matches!(extra, Extra::Only(_)) && extra.keeps(name.trim())) {
+        return None;
+    }
+    let names = ALIASES.iter().flat_map(|&(field, aliases)| {
+        let own = field.name().replace('_', "");
+        let near = |known: &str| strsim::damerau_levenshtein(&plain, known);
+        let distances = aliases.iter().filter(|alias| alias.len() > 3).map(|alias| near(alias)).min();
+        [Some(near(&own)), distances].into_iter().flatten().map(move |distance| (distance, field))
+    });
+    let (distance, field) = names.min_by_key(|(distance, _)| *distance)?;
+    (1..=longest_typo).contains(&distance).then_some(field)
+}
+
+/// No name of a field is as long.
+const LONGEST_NAME: usize = 32;
+
+/// The columns of a header that are nearly the names of fields which no column stands for.
+pub(super) fn misnamed(header: &[&str], extra: &Extra) -> Vec<Misnamed> {
+    let is_named = |field: Field| header.iter().any(|name| field_of(name).is_some_and(|n| n.field == field));
+    let unnamed = header.iter().filter(|name| field_of(name).is_none());
+    unnamed
+        .filter_map(|name| Some((name, meant(name, extra).filter(|field| !is_named(*field))?)))
+        .map(|(name, field)| Misnamed { column: (*name).to_owned(), meant: field.name() })
+        .take(MISNAMED)
+        .collect()
 }
 
 /// A name in lower case without spaces and punctuation.
@@ -171,6 +212,33 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), count);
         assert_eq!(ALIASES.map(|(field, _)| field), Field::ALL);
+    }
+
+    #[test]
+    fn a_name_with_a_slip_is_told_with_the_field_it_was_meant_for() {
+        for (name, expected) in [
+            ("jurisdicton", Some(Field::Jurisdiction)),
+            ("Vehicle Clor", Some(Field::VehicleColor)),
+            ("plat", Some(Field::Plate)),
+            ("licence_plat", Some(Field::Plate)),
+            ("valid_untl", Some(Field::ValidUntil)),
+            ("priorty", Some(Field::Priority)),
+            ("plate", None),
+            ("status", None),
+            ("type", None),
+            ("name", None),
+            ("date", None),
+            ("vin", None),
+            ("birth_date", None),
+            ("Expiration Date", None),
+            ("vehicle_vin", None),
+            ("", None),
+        ] {
+            assert_eq!(meant(name, &Extra::Keep), expected, "{name}");
+        }
+        assert_eq!(meant("priorty", &Extra::Only(vec!["priorty".to_owned()])), None);
+        let told = misnamed(&["plate", "plates", "vehicle_mak", "beat"], &Extra::Drop);
+        assert_eq!(told, [Misnamed { column: "vehicle_mak".to_owned(), meant: "vehicle_make" }]);
     }
 
     fn names_of(header: &[&str]) -> Result<Vec<Option<String>>, Twice> {

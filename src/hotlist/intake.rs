@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::cells::Cell;
 use super::ids::IdTable;
-use super::report::{LoadReport, Rejection};
+use super::report::{Ignored, IgnoredCell, LoadReport, Rejection};
 use super::rows::{Column, Field, RowsBuilder, write_instant};
 use super::settings::LoadSettings;
 use super::{EntryId, Hotlist, dates};
@@ -28,6 +28,8 @@ pub(super) struct Intake<'s> {
     unentered: Vec<(u64, u32)>,
     replaced: Vec<EntryId>,
     pub(super) report: LoadReport,
+    /// Whether a cell's place among its record's is its column, which it is not in JSON.
+    pub(super) in_columns: bool,
 }
 
 /// Why a record is no entry: the place of the cell among the record's, and the reason.
@@ -62,6 +64,7 @@ impl<'s> Intake<'s> {
             unentered: Vec::with_capacity(IdTable::BATCH),
             replaced: Vec::new(),
             report: LoadReport::default(),
+            in_columns: false,
         }
     }
 
@@ -93,11 +96,19 @@ impl<'s> Intake<'s> {
         let priority = values.get(Field::Priority);
         let rank = priority.parse().ok();
         if rank.is_none() && !priority.is_empty() {
-            self.report.ignore(line);
+            let place = values.place_of(Field::Priority).filter(|_| self.in_columns);
+            self.ignore(line, place, Field::Priority, Ignored::NoPriority);
         }
         let facts = Facts { values: &values, text, cells, from, until, rank };
         self.enter(&facts, listed);
         Ok(())
+    }
+
+    /// Counts an optional cell that is left out; `place` is its place in the line, from 0.
+    pub(super) fn ignore(&mut self, line: u64, place: Option<usize>, field: Field, reason: Ignored) {
+        let column = place.and_then(|place| u32::try_from(place + 1).ok());
+        let cell = IgnoredCell { line, column, field: field.name(), reason };
+        self.report.ignore(cell, self.settings.reported_lines);
     }
 
     fn plate(&self, text: &str) -> Result<Listed, Rejection> {

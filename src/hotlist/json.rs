@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::cells::Cell;
 use super::columns;
-use super::report::Rejection;
+use super::report::{Misnamed, Rejection};
 use super::rows::{Column, Field, RowsBuilder};
 use super::settings::Extra;
 
@@ -21,6 +21,9 @@ use super::settings::Extra;
 #[derive(Default)]
 pub(super) struct Objects {
     keys: HashMap<String, Key>,
+    misnamed: Vec<(String, Field)>,
+    named: [bool; Field::ALL.len()],
+    ignored: Vec<Field>,
     cells: Vec<Cell>,
     text: String,
 }
@@ -36,8 +39,8 @@ struct Key {
 /// Why a line is no entry: the character, if one can be named, and the reason.
 pub(super) type Fault = (Option<u32>, Rejection);
 
-/// A line's cells, the text they lie in, and the number of values that were left out.
-pub(super) type Decoded<'a> = (&'a str, &'a [Cell], u64);
+/// A line's cells, the text they lie in, and the fields whose values were left out.
+pub(super) type Decoded<'a> = (&'a str, &'a [Cell], &'a [Field]);
 
 impl Objects {
     /// Keys remembered; a list that makes up keys line by line does not fill the memory with them.
@@ -56,7 +59,7 @@ impl Objects {
             let column = u32::try_from(error.column()).ok().filter(|&column| column > 0);
             (column, Rejection::NotAnObject)
         })?;
-        let mut ignored = 0;
+        self.ignored.clear();
         let mut ranks = [usize::MAX; Field::ALL.len()];
         for (name, value) in object.0 {
             let key = self.key(&name, extra, rows);
@@ -66,7 +69,7 @@ impl Objects {
                 Ok(true) => {}
                 Ok(false) => continue,
                 Err(Rejection::WrongType) if !is_vital(column) => {
-                    ignored += 1;
+                    self.ignored.extend(column.field());
                     continue;
                 }
                 Err(fault) => return Err((None, fault)),
@@ -81,7 +84,13 @@ impl Objects {
             }
             self.cells.push(cell);
         }
-        Ok((&self.text, &self.cells, ignored))
+        Ok((&self.text, &self.cells, &self.ignored))
+    }
+
+    /// The keys that are nearly the names of fields which no line has.
+    pub(super) fn misnamed(&self) -> impl Iterator<Item = Misnamed> {
+        let missing = self.misnamed.iter().filter(|(_, field)| !self.named[*field as usize]);
+        missing.map(|(name, field)| Misnamed { column: name.clone(), meant: field.name() })
     }
 
     fn key(&mut self, name: &str, extra: &Extra, rows: &mut RowsBuilder) -> Key {
@@ -91,6 +100,14 @@ impl Objects {
         let named = columns::field_of(name);
         let target = columns::target(name.trim(), named, extra, rows);
         let key = Key { target, rank: named.map_or(0, |named| named.rank) };
+        match named {
+            Some(named) => self.named[named.field as usize] = true,
+            None if self.misnamed.len() < columns::MISNAMED => {
+                let meant = columns::meant(name, extra);
+                self.misnamed.extend(meant.map(|field| (name.to_owned(), field)));
+            }
+            None => {}
+        }
         if self.keys.len() < Self::MAX_KEYS {
             self.keys.insert(name.to_owned(), key);
         }

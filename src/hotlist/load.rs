@@ -16,7 +16,7 @@ use super::columns::{self, Twice};
 use super::intake::Intake;
 use super::json::Objects;
 use super::lines::{Lines, Record};
-use super::report::{LoadReport, RejectedLine, Rejection};
+use super::report::{Ignored, LoadReport, Misnamed, RejectedLine, Rejection};
 use super::rows::{Column, Field};
 use super::settings::{ListFormat, LoadSettings};
 use crate::wording::counted;
@@ -65,12 +65,14 @@ pub enum LoadError {
     Delimiter(char),
     /// No line among the first ones names a plate column.
     #[error(
-        "line {line}: no header names a plate column (plate, plate number, license plate, tag, vrm); \
-         add a header line"
+        "line {line}: no header names a plate column (plate, plate number, license plate, tag, vrm); {}",
+        .near.map_or("add a header line".to_owned(), |column| format!("column {column} nearly does, mend its name"))
     )]
     NoHeader {
         /// The first line with content, from 1.
         line: u64,
+        /// A column of that line, from 1, with nearly the name of a plate column.
+        near: Option<usize>,
     },
     /// Two columns for one field.
     #[error("line {line}: columns {first} and {second} both stand for {field}; rename one of them")]
@@ -86,8 +88,8 @@ pub enum LoadError {
     },
     /// More lines were rejected than the settings allow.
     #[error(
-        "{rejected} of {} rejected, more than {limit} allows{}; mend the list or raise the limit",
-        counted(*.lines, "line"), .first.map(|line| format!(" (first: {line})")).unwrap_or_default()
+        "{rejected} of {} rejected, more than {limit} allows{}; mend the list or raise the limit{}",
+        counted(*.lines, "line"), first_line(*.first), guess(&.report.misnamed)
     )]
     TooManyRejected {
         /// Lines rejected.
@@ -110,11 +112,24 @@ pub enum LoadError {
         limit: u32,
     },
     /// No entry at all, which is more often a failed export than a list with nobody on it.
-    #[error("the list has no entries ({} rejected); an empty list is not loaded", counted(*.rejected, "line"))]
+    #[error(
+        "the list has no entries, {} rejected{}; an empty list is not loaded{}",
+        counted(.report.rejected, "line"), first_line(.report.rejected_lines.first().copied()),
+        guess(&.report.misnamed)
+    )]
     Empty {
-        /// Lines rejected.
-        rejected: u64,
+        /// All counts.
+        report: Box<LoadReport>,
     },
+}
+
+fn first_line(line: Option<RejectedLine>) -> String {
+    line.map(|line| format!(" (first: {line})")).unwrap_or_default()
+}
+
+/// What a list without plates may suffer from.
+fn guess(misnamed: &[Misnamed]) -> String {
+    misnamed.first().map(|misnamed| format!("; {misnamed}")).unwrap_or_default()
 }
 
 /// Reads a list: CSV with a header line or JSON lines, plain or gzip. `now` decides which entries are counted as
@@ -239,7 +254,9 @@ impl<R: Read> Loader<'_, R> {
                 Ok(text) => {
                     let decoded = objects.decode(text, &self.settings.extra, &mut self.intake.rows);
                     decoded.and_then(|(text, cells, ignored)| {
-                        (0..ignored).for_each(|_| self.intake.report.ignore(record.line));
+                        for field in ignored {
+                            self.intake.ignore(record.line, None, *field, Ignored::WrongType);
+                        }
                         if cells.is_empty() {
                             return Err((None, Rejection::NoPlate));
                         }
@@ -250,11 +267,13 @@ impl<R: Read> Loader<'_, R> {
             };
             self.settle(record.line, taken)?;
         }
+        self.intake.report.misnamed = objects.misnamed().collect();
         Ok(())
     }
 
     fn csv(&mut self) -> Result<(), LoadError> {
         let Some(header) = self.header()? else { return Ok(()) };
+        self.intake.in_columns = true;
         let mut splitter = Splitter::default();
         while let Some(record) = self.next(Some(header.delimiter))? {
             let bytes = self.lines.bytes(&record);
@@ -300,6 +319,7 @@ impl<R: Read> Loader<'_, R> {
     /// before it. `None` if there is no line at all.
     fn header(&mut self) -> Result<Option<Header>, LoadError> {
         let mut before: Vec<(u64, usize)> = Vec::new();
+        let mut near = None;
         while before.len() < Self::MAX_BEFORE_HEADER
             && let Some(record) = self.next(None)?
         {
@@ -320,6 +340,7 @@ impl<R: Read> Loader<'_, R> {
                 let extra = &self.settings.extra;
                 let targets = columns::targets(&names, extra, &mut self.intake.rows)
                     .map_err(|twice| ambiguous(record.line, &twice))?;
+                self.intake.report.misnamed = columns::misnamed(&names, extra);
                 let text = bytes.to_vec();
                 for (line, _) in before {
                     let junk = RejectedLine { line, column: None, reason: Rejection::BeforeHeader };
@@ -327,9 +348,13 @@ impl<R: Read> Loader<'_, R> {
                 }
                 return Ok(Some(Header { text, delimiter, targets }));
             }
+            if before.is_empty() {
+                let plate = |name: &&str| columns::meant(name, &self.settings.extra) == Some(Field::Plate);
+                near = names.iter().position(plate).map(|at| at + 1);
+            }
             before.push((record.line, names.len()));
         }
-        before.first().map_or(Ok(None), |(line, _)| Err(LoadError::NoHeader { line: *line }))
+        before.first().map_or(Ok(None), |(line, _)| Err(LoadError::NoHeader { line: *line, near }))
     }
 
     /// Judges the whole.
@@ -338,7 +363,7 @@ impl<R: Read> Loader<'_, R> {
         let report = &mut self.intake.report;
         report.bytes = hashed.bytes;
         if self.intake.len() == 0 {
-            return Err(LoadError::Empty { rejected: self.intake.report.rejected });
+            return Err(LoadError::Empty { report: Box::new(self.intake.report) });
         }
         let report = &self.intake.report;
         let lines = self.intake.len() as u64 + report.rejected;

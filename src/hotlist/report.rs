@@ -1,7 +1,8 @@
 //! What became of a list's lines.
 //!
 //! Owns the counts of a load and the bounded set of reasons for rejecting a line. Guarantees that neither its
-//! text nor its reasons hold a plate or any other text of the list, so that it may be logged.
+//! text nor its reasons hold a plate or any other text of the list, so that it may be logged; but for the names of
+//! columns that are nearly those of fields.
 
 use std::fmt;
 
@@ -132,6 +133,64 @@ impl fmt::Display for RejectedLine {
     }
 }
 
+/// An optional cell that was left out of its entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct IgnoredCell {
+    /// The line, from 1, where the record starts.
+    pub line: u64,
+    /// The cell, from 1; absent for JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+    /// The field that it was for.
+    pub field: &'static str,
+    /// Why.
+    pub reason: Ignored,
+}
+
+/// Why an optional cell was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ignored {
+    /// A priority that is no whole number from 0 to 255.
+    NoPriority,
+    /// A JSON value that is neither text nor a number.
+    WrongType,
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoPriority => "not a whole number from 0 to 255",
+            Self::WrongType => "neither text nor a number",
+        })
+    }
+}
+
+impl fmt::Display for IgnoredCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}", self.line)?;
+        if let Some(column) = self.column {
+            write!(f, ", column {column}")?;
+        }
+        write!(f, ": {} left out: {}", self.field, self.reason)
+    }
+}
+
+/// A column that is no entry field, though its name is nearly that of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Misnamed {
+    /// The column's name.
+    pub column: String,
+    /// The field.
+    pub meant: &'static str,
+}
+
+impl fmt::Display for Misnamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "column {:?} is no field of an entry; did you mean {:?}?", self.column, self.meant)
+    }
+}
+
 /// What became of a list's lines. `Display` gives one line without any text of the list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LoadReport {
@@ -155,8 +214,10 @@ pub struct LoadReport {
     pub expired: u64,
     /// Optional cells that were not understood and left out, such as a priority that is no number.
     pub ignored_cells: u64,
-    /// The first line with such a cell.
-    pub first_ignored_line: Option<u64>,
+    /// The first of them, as many as rejected lines are kept.
+    pub ignored: Vec<IgnoredCell>,
+    /// Columns whose names are nearly those of fields.
+    pub misnamed: Vec<Misnamed>,
     /// Bytes read, decompressed.
     pub bytes: u64,
 }
@@ -171,10 +232,12 @@ impl LoadReport {
         }
     }
 
-    /// Counts an optional cell that is left out.
-    pub(super) fn ignore(&mut self, line: u64) {
+    /// Counts an optional cell that is left out, and keeps it if it is among the first.
+    pub(super) fn ignore(&mut self, cell: IgnoredCell, keep: usize) {
         self.ignored_cells += 1;
-        self.first_ignored_line.get_or_insert(line);
+        if self.ignored.len() < keep {
+            self.ignored.push(cell);
+        }
     }
 
     /// The number of lines rejected for a reason.

@@ -235,6 +235,16 @@ impl Rows {
         self.cells(id).next().map_or("", |(_, value)| text(value))
     }
 
+    /// The fields of an entry that hold text, without reading the rest of its row.
+    pub fn texts(&self, id: EntryId) -> impl Iterator<Item = (Field, &str)> {
+        self.cells(id).filter_map(|(column, value)| {
+            let coded =
+                |field: &Field| matches!(field, Field::Priority | Field::ValidFrom | Field::ValidUntil);
+            let field = column.field().filter(|field| !coded(field))?;
+            Some((field, text(value)))
+        })
+    }
+
     /// The name of a column.
     #[must_use]
     pub fn column_name(&self, column: Column) -> &str {

@@ -162,7 +162,7 @@ fn lines_before_the_header_are_rejected_and_the_list_is_loaded() {
 #[test]
 fn a_list_without_a_header_is_refused_even_if_a_row_holds_a_columns_name() {
     let rows = "1,AB1,stolen\n2,AB2,plate\n";
-    assert!(matches!(refused(rows), LoadError::NoHeader { line: 1 }));
+    assert!(matches!(refused(rows), LoadError::NoHeader { line: 1, near: None }));
     let message = refused(rows).to_string();
     assert!(message.contains("add a header line") && !message.contains("AB"), "{message}");
 }
@@ -178,7 +178,60 @@ fn a_priority_that_is_no_number_is_left_out_and_counted() {
     let (hotlist, report) = list("plate,priority\nAB1,2\nAB2,HIGH\nAB3,\nAB4,300\n");
     let priorities: Vec<_> = (0..4).map(|id| hotlist.entry(EntryId(id)).priority).collect();
     assert_eq!(priorities, [Some(2), None, None, None]);
-    assert_eq!((report.ignored_cells, report.first_ignored_line), (2, Some(3)));
+    let ignored =
+        |line| IgnoredCell { line, column: Some(2), field: "priority", reason: Ignored::NoPriority };
+    assert_eq!((report.ignored_cells, &*report.ignored), (2, &[ignored(3), ignored(5)][..]));
+    assert_eq!(
+        report.ignored[0].to_string(),
+        "line 3, column 2: priority left out: not a whole number from 0 to 255"
+    );
+}
+
+#[test]
+fn cells_left_out_are_named_up_to_the_limit_and_all_counted() {
+    let lines: String = (1..=50).map(|nth| format!("AB{nth},{}\n", "x")).collect();
+    let (_, report) = list(format!("plate,priority\n{lines}"));
+    assert_eq!((report.ignored_cells, report.ignored.len()), (50, LoadSettings::default().reported_lines));
+    let (_, report) =
+        list("{\"plate\":\"AB1\"}\n{\"plate\":\"AB2\",\"vehicle_make\":[1],\"priority\":\"x\"}\n");
+    let told: Vec<String> = report.ignored.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "line 2: vehicle_make left out: neither text nor a number",
+            "line 2: priority left out: not a whole number from 0 to 255"
+        ]
+    );
+}
+
+#[test]
+fn a_column_with_a_slip_in_its_name_is_told_with_what_was_meant() {
+    for text in [
+        "plate,vehicle_colr,beat\nAB1,red,7\n",
+        "{\"plate\":\"AB1\",\"vehicle_colr\":\"red\",\"beat\":7}\n{\"plate\":\"AB2\",\"vehicle_colr\":\"blue\"}\n",
+    ] {
+        let (_, report) = list(text);
+        let told: Vec<String> = report.misnamed.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            ["column \"vehicle_colr\" is no field of an entry; did you mean \"vehicle_color\"?"],
+            "{text}"
+        );
+    }
+    let (_, report) = list("{\"plate\":\"AB1\",\"plats\":\"x\"}\n");
+    assert_eq!(report.misnamed, []);
+}
+
+#[test]
+fn a_list_whose_plate_column_has_a_slip_is_refused_with_what_was_meant() {
+    let csv = refused("id,plat\n1,AB1\n").to_string();
+    assert!(csv.ends_with("; column 2 nearly does, mend its name") && !csv.contains("AB1"), "{csv}");
+    let json = refused("{\"plat\":\"AB1\"}\n").to_string();
+    assert_eq!(
+        json,
+        "the list has no entries, 1 line rejected (first: line 1: no plate); an empty list is not loaded; \
+         column \"plat\" is no field of an entry; did you mean \"plate\"?"
+    );
 }
 
 #[test]
