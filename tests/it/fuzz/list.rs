@@ -53,8 +53,8 @@ pub(crate) fn check(data: &[u8]) {
             written_and_taken_again(hotlist);
         }
         Err(LoadError::TooManyRejected { report, .. }) => rejections(&plain, report),
-        Err(LoadError::NoHeader { line } | LoadError::Ambiguous { line, .. }) => in_range(&plain, *line),
-        Err(LoadError::Empty { rejected }) => assert!(*rejected <= lines(&plain)),
+        Err(LoadError::NoHeader { line, .. } | LoadError::Ambiguous { line, .. }) => in_range(&plain, *line),
+        Err(LoadError::Empty { report }) => assert!(report.rejected <= lines(&plain)),
         Err(_) => {}
     }
 }
