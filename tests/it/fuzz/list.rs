@@ -130,8 +130,9 @@ fn rejections(plain: &[u8], report: &LoadReport) {
         in_range(plain, *line);
     }
     assert!(report.rejected_lines.windows(2).all(|two| two[0].line < two[1].line));
-    assert_eq!(report.ignored_cells > 0, report.first_ignored_line.is_some());
-    report.first_ignored_line.into_iter().for_each(|line| in_range(plain, line));
+    assert_eq!(report.ignored_cells > 0, !report.ignored.is_empty());
+    assert!(report.ignored.len() <= NAMED && report.ignored_cells >= report.ignored.len() as u64);
+    report.ignored.iter().for_each(|cell| in_range(plain, cell.line));
 }
 
 /// What is counted is what is there, and every entry can be matched.
