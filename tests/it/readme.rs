@@ -56,8 +56,38 @@ fn commands_of_the_readme_do_what_it_says() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let matched = |nth: usize| &alerts[nth]["hits"][0]["match"];
-    assert_eq!(alerts.len(), 2);
+    assert_eq!(alerts.len(), 3);
     assert_eq!((&matched(0)["kind"], &matched(0)["grade"]), (&"candidate".into(), &"confirmed".into()));
     assert_eq!((&matched(1)["kind"], &matched(1)["grade"]), (&"exact".into(), &"possible".into()));
     assert_eq!(matched(1)["conflicts"].as_array().unwrap().len(), 3);
+    assert_eq!((&matched(2)["kind"], &matched(2)["grade"]), (&"pattern".into(), &"probable".into()));
+}
+
+#[test]
+fn columns_of_the_readme_are_the_fields_of_an_entry_and_its_links_lead_somewhere() {
+    let text = fs::read_to_string(root().join("README.md")).unwrap();
+    let table = text.split("| column | |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let mut named: Vec<String> = Vec::new();
+    for row in table.lines().filter(|row| row.starts_with("| `")) {
+        let columns = row.split('|').nth(1).unwrap();
+        for column in columns.split('`').skip(1).step_by(2) {
+            // `_model` is short for what the row began with.
+            named.push(if column.starts_with('_') { format!("vehicle{column}") } else { column.to_owned() });
+        }
+    }
+    let mut fields = hotplate::hotlist::Field::ALL.map(|field| field.name().to_owned());
+    named.sort();
+    fields.sort();
+    assert_eq!(named, fields);
+    for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+        match link.strip_prefix('#') {
+            Some(part) => {
+                let headings = text.lines().filter(|line| line.starts_with('#'));
+                let mut anchors =
+                    headings.map(|line| line.trim_matches(['#', ' ']).to_lowercase().replace(' ', "-"));
+                assert!(anchors.any(|anchor| anchor == part), "{link}");
+            }
+            None => assert!(root().join(link).exists(), "{link}"),
+        }
+    }
 }
