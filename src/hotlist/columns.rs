@@ -86,6 +86,9 @@ pub(super) const MISNAMED: usize = 20;
 /// The field that a column was meant for, if its name stands for none and is nearly one that does. A list's own
 /// columns have names like any other, so only near names of some length count: `status` is not `state`.
 pub(super) fn meant(name: &str, extra: &Extra) -> Option<Field> {
+    if name.len() > LONGEST_NAME {
+        return None;
+    }
     let plain = plain(name);
     let longest_typo = match plain.len() {
         0..=3 => return None,
@@ -93,7 +96,7 @@ pub(super) fn meant(name: &str, extra: &Extra) -> Option<Field> {
         _ => 2,
     };
     // Who keeps a column by name means that name.
-    if plain.len() > LONGEST_NAME || (matches!(extra, Extra::Only(_)) && extra.keeps(name.trim())) {
+    if matches!(extra, Extra::Only(_)) && extra.keeps(name.trim()) {
         return None;
     }
     let names = ALIASES.iter().flat_map(|&(field, aliases)| {
@@ -106,8 +109,8 @@ pub(super) fn meant(name: &str, extra: &Extra) -> Option<Field> {
     (1..=longest_typo).contains(&distance).then_some(field)
 }
 
-/// No name of a field is as long.
-const LONGEST_NAME: usize = 32;
+/// No name of a field is as long, with spaces and all.
+const LONGEST_NAME: usize = 64;
 
 /// The columns of a header that are nearly the names of fields which no column stands for.
 pub(super) fn misnamed(header: &[&str], extra: &Extra) -> Vec<Misnamed> {

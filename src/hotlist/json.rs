@@ -100,16 +100,16 @@ impl Objects {
         let named = columns::field_of(name);
         let target = columns::target(name.trim(), named, extra, rows);
         let key = Key { target, rank: named.map_or(0, |named| named.rank) };
-        match named {
-            Some(named) => self.named[named.field as usize] = true,
-            None if self.misnamed.len() < columns::MISNAMED => {
-                let meant = columns::meant(name, extra);
-                self.misnamed.extend(meant.map(|field| (name.to_owned(), field)));
-            }
-            None => {}
+        if let Some(named) = named {
+            self.named[named.field as usize] = true;
         }
         if self.keys.len() < Self::MAX_KEYS {
             self.keys.insert(name.to_owned(), key);
+            // Only of keys that are remembered, for it is slow.
+            let meant = if named.is_none() { columns::meant(name, extra) } else { None };
+            if let Some(field) = meant.filter(|_| self.misnamed.len() < columns::MISNAMED) {
+                self.misnamed.push((name.to_owned(), field));
+            }
         }
         key
     }
