@@ -220,6 +220,7 @@ fn plate_form(upper: char) -> Option<&'static str> {
         'Ζ' => "Z",
         'Æ' => "AE",
         'Œ' => "OE",
+        'ẞ' => "SS", // as ß, whose upper case is these two
         _ => return None,
     })
 }

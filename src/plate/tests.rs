@@ -101,3 +101,16 @@ fn a_pattern_that_knows_too_little_is_refused() {
     assert_eq!(Pattern::parse("???", 0), Err(PatternError::TooFewKnown { known: 0, needed: 1 }));
     assert!(Pattern::parse("A?C1*", 3).is_ok());
 }
+
+#[test]
+fn no_character_reads_differently_in_another_case() {
+    let mut differ = Vec::new();
+    for c in ('\u{80}'..=char::MAX).filter(|c| c.is_alphabetic()) {
+        let plate = Plate::normalize(&c.to_string());
+        let other = |text: String| Plate::normalize(&text) == plate;
+        if !(other(c.to_lowercase().collect()) && other(c.to_uppercase().collect())) {
+            differ.push(c);
+        }
+    }
+    assert_eq!(differ, []);
+}
