@@ -46,3 +46,11 @@ fn every_seed_of_a_plate_is_normalized_in_one_step() {
 fn every_seed_of_a_read_is_decoded_as_its_values_say() {
     check_seeds("read", read::check);
 }
+
+/// The tests cannot tell by a read: a dependency of theirs turns the feature on for them.
+#[test]
+fn the_daemon_reads_numbers_to_the_nearest_float_as_the_tests_do() {
+    let manifest: toml::Table = toml::from_str(include_str!("../../Cargo.toml")).unwrap();
+    let features = manifest["dependencies"]["serde_json"]["features"].as_array().unwrap();
+    assert!(features.iter().any(|feature| feature.as_str() == Some("float_roundtrip")), "{features:?}");
+}
