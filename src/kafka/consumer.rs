@@ -109,18 +109,16 @@ impl KafkaSource {
 
     /// Serves what the client has to say. Reads come by it only of a partition that could not be joined.
     fn serve(&self, batch: &mut ReadBatch, limits: FillLimits) -> Result<(), SourceError> {
-        while let Some(message) = self.consumer().poll(Duration::ZERO) {
-            match message {
-                Ok(message) => {
+        while self.queue.as_ref().is_some_and(ReadQueue::has_events) && batch.len() < limits.reads {
+            match self.consumer().poll(Duration::ZERO) {
+                None => {}
+                Some(Ok(message)) => {
                     let message = ReadMessage::wrapped(&message);
                     if let Some(feed) = self.feed(message.topic()) {
                         push(batch, feed, &message);
                     }
                 }
-                Err(error) => judge(&error)?,
-            }
-            if batch.len() >= limits.reads {
-                break;
+                Some(Err(error)) => judge(&error)?,
             }
         }
         Ok(())

@@ -50,6 +50,8 @@ pub(super) fn let_first_member_begin<C: rdkafka::ClientContext>(
 /// itself, with an unassign. So reads get a queue of their own, and the client's is polled for the rest.
 pub(super) struct ReadQueue<C: ConsumerContext> {
     native: *mut bindings::rd_kafka_queue_t,
+    /// The client's own queue, for everything else.
+    others: *mut bindings::rd_kafka_queue_t,
     /// Messages handed over and not given back: empty but within `take`.
     taken: Vec<*mut bindings::rd_kafka_message_t>,
     /// Lives at least as long as its queue.
@@ -64,9 +66,18 @@ const HANDFUL: usize = 256;
 
 impl<C: ConsumerContext> ReadQueue<C> {
     pub(super) fn new(consumer: Arc<BaseConsumer<C>>) -> Self {
+        let client = consumer.client().native_ptr();
         // SAFETY: the client is valid as long as the consumer, which is kept.
-        let native = unsafe { bindings::rd_kafka_queue_new(consumer.client().native_ptr()) };
-        Self { native, taken: Vec::with_capacity(HANDFUL), consumer }
+        let (native, others) =
+            unsafe { (bindings::rd_kafka_queue_new(client), bindings::rd_kafka_queue_get_consumer(client)) };
+        Self { native, others, taken: Vec::with_capacity(HANDFUL), consumer }
+    }
+
+    /// Whether the client has something to say besides reads. Its poll takes one event and does not tell one that it
+    /// has dealt with from none: polled once a batch, statistics every 100 ms alone kept a rebalance waiting for ever.
+    pub(super) fn has_events(&self) -> bool {
+        // SAFETY: the queue is ours until it is given back, below. A consumer has one.
+        !self.others.is_null() && unsafe { bindings::rd_kafka_queue_length(self.others) } > 0
     }
 
     /// Lets the reads of a partition come to this queue, until it is unassigned. To be called before it is assigned:
@@ -115,8 +126,14 @@ impl<C: ConsumerContext> ReadQueue<C> {
 
 impl<C: ConsumerContext> Drop for ReadQueue<C> {
     fn drop(&mut self) {
-        // SAFETY: it is ours; what still waits in it is freed with it, and the client is there until after this.
-        unsafe { bindings::rd_kafka_queue_destroy(self.native) };
+        // SAFETY: they are ours; what still waits in the one is freed with it, and the client is there until after
+        // this.
+        unsafe {
+            bindings::rd_kafka_queue_destroy(self.native);
+            if !self.others.is_null() {
+                bindings::rd_kafka_queue_destroy(self.others);
+            }
+        }
     }
 }
 
