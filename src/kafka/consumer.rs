@@ -334,8 +334,13 @@ impl ReadSource for KafkaSource {
     fn close(&mut self) {
         let Some(consumer) = self.consumer.take() else { return };
         // What was not taken is another's to read.
-        self.queue = None;
+        let queue = self.queue.take();
         consumer.context().close();
+        // A rebalance that still waits to be told has to be answered while the group is there to be asked.
+        while queue.as_ref().is_some_and(ReadQueue::has_events) {
+            let _ = consumer.poll(Duration::ZERO);
+        }
+        drop(queue);
         // A change that was taken and never confirmed would be waited for, for ever.
         let mut open = self.pending.take();
         while let Some(change) = open.or_else(|| consumer.context().change()) {

@@ -106,6 +106,10 @@ impl ConsumerContext for ConsumerEvents {
         let partitions = list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect();
         let change = Change { kind, partitions, starts: HashMap::new() };
         if self.closing.load(Ordering::Acquire) {
+            // Told too late: the client waits for ever for a group that has been left to confirm anything.
+            if consumer.closed() {
+                return;
+            }
             if let Err(error) = confirm(consumer, &change) {
                 debug!(%error, "rebalance while closing");
             }

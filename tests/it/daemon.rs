@@ -570,7 +570,7 @@ fn log_level_changes_with_a_reload() {
     assert!(process.told().starts_with("READY=1\n"));
     process.signal("-TERM");
     let (code, log) = process.end();
-    assert_eq!(code, Some(0));
+    assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("taking reads") && !log.contains("stopped"), "{log}");
 }
 
@@ -580,7 +580,8 @@ fn interrupt_ends_a_daemon_in_order() {
     let process = Process::start(&town);
     assert!(process.told().starts_with("READY=1\n"));
     process.signal("-INT");
-    assert_eq!(process.end().0, Some(0));
+    let (code, log) = process.end();
+    assert_eq!(code, Some(0), "{log}");
 }
 
 #[test]
