@@ -200,7 +200,7 @@ impl Rows {
         }
     }
 
-    /// What a row says besides the plate, without the rest of it: a third of the time of [`Rows::entry`].
+    /// What a row says besides the plate, without the rest of it, which takes less than [`Rows::entry`].
     #[must_use]
     pub fn besides(&self, id: EntryId) -> Besides<'_> {
         let mut besides = Besides::default();

@@ -191,8 +191,8 @@ pub(super) static SHORT: [[u8; 26]; 26] = {
     table
 };
 
-/// The codes of [`SUBDIVISIONS`] in order, zero beyond their ends: a walk over all of them for each read was a tenth of
-/// what a read near an entry costs.
+/// The codes of [`SUBDIVISIONS`] in order, zero beyond their ends, for whoever would walk over all of them for each read
+/// near an entry.
 pub(super) static CODES: [[u8; 6]; SUBDIVISIONS.len()] = {
     let mut codes = [[0; 6]; SUBDIVISIONS.len()];
     let mut nth = 0;
