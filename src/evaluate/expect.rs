@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::sample::{Random, SEED};
 use crate::evidence::Listed;
-use crate::hotlist::Hotlist;
+use crate::hotlist::{EntryId, Hotlist};
 use crate::index::{Ask, Found, Match, PatternScope, Query, Scratch};
 use crate::plate::{Pattern, Plate};
 use crate::policy::{MatchKind, MatchPolicy};
@@ -168,7 +168,7 @@ fn found_by_kind(snapshot: &Snapshot, list: u16, policy: &MatchPolicy) -> (Vec<(
 fn heard(snapshot: &Snapshot, list: u16) -> impl Iterator<Item = &Pattern> {
     let silent = snapshot.silent_patterns(list);
     let patterns = snapshot.lists()[usize::from(list)].hotlist.patterns.iter();
-    patterns.filter(move |(id, _)| !silent.iter().any(|entry| entry.0 == *id)).map(|(_, pattern)| pattern)
+    patterns.filter(move |(id, _)| silent.binary_search(&EntryId(*id)).is_err()).map(|(_, pattern)| pattern)
 }
 
 /// Plates as they may pass: of a long list its own, spread evenly over it; of a hand-made one others with letters
