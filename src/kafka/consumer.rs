@@ -27,6 +27,9 @@ use crate::worker::{
 /// How often a commit is tried: during a rebalance, or while the coordinator moves, it fails for a moment. Four
 /// were too few where the machine was busy too.
 const COMMIT_ATTEMPTS: u32 = 12;
+/// Most events besides reads that are served in a row: far more than a client has at a time, so that one which never
+/// stops talking holds up neither the reads nor the end.
+const MOST_EVENTS: usize = 1000;
 /// Pause between two tries.
 const COMMIT_PAUSE: Duration = Duration::from_millis(300);
 
@@ -109,7 +112,10 @@ impl KafkaSource {
 
     /// Serves what the client has to say. Reads come by it only of a partition that could not be joined.
     fn serve(&self, batch: &mut ReadBatch, limits: FillLimits) -> Result<(), SourceError> {
-        while self.queue.as_ref().is_some_and(ReadQueue::has_events) && batch.len() < limits.reads {
+        for _ in 0..MOST_EVENTS {
+            if batch.len() >= limits.reads || !self.queue.as_ref().is_some_and(ReadQueue::has_events) {
+                break;
+            }
             match self.consumer().poll(Duration::ZERO) {
                 None => {}
                 Some(Ok(message)) => {
@@ -337,7 +343,11 @@ impl ReadSource for KafkaSource {
         let queue = self.queue.take();
         consumer.context().close();
         // A rebalance that still waits to be told has to be answered while the group is there to be asked.
-        while queue.as_ref().is_some_and(ReadQueue::has_events) {
+        for _ in 0..MOST_EVENTS {
+            if !queue.as_ref().is_some_and(ReadQueue::has_events) {
+                break;
+            }
+            // What was not judged is another's to read, and an error no longer matters.
             let _ = consumer.poll(Duration::ZERO);
         }
         drop(queue);
