@@ -28,6 +28,7 @@ mod gate;
 mod learn;
 mod names;
 mod screen;
+mod share;
 mod space;
 mod tables;
 mod vocabulary;
@@ -47,9 +48,10 @@ use circumstances::{Circumstances, Words};
 use explain::{Explanation, Scene};
 
 pub use difference::{At, Difference, Op};
-pub use gate::{Calibration, Floor, Gate, Gauge};
+pub use gate::{Calibration, Floor, Gate, Gauge, Text};
 pub use learn::{Labelled, LearnError, Learned, Lesson, learn};
 pub use screen::{Screen, Screened};
+pub use share::Shares;
 pub use space::ListShape;
 pub use tables::{BUILTIN, Tables, TablesError};
 

@@ -13,6 +13,7 @@ mod bloom;
 mod exact;
 mod find;
 mod lines;
+mod literals;
 mod masks;
 mod near;
 mod packed;
@@ -128,11 +129,36 @@ pub enum Change {
     Two,
 }
 
+/// Which single differences from a text are worth looking for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Worth {
+    /// Bit `n`: the symbol at `n` read for one of another class, or read where nothing is listed. Of a run of
+    /// equivalent symbols the first stands for all where nothing is listed.
+    pub at: u16,
+    /// A symbol left out anywhere.
+    pub missing: bool,
+}
+
+impl Worth {
+    /// Every difference.
+    pub const ALL: Self = Self { at: u16::MAX, missing: true };
+    /// The text itself only.
+    pub const NOTHING: Self = Self { at: 0, missing: false };
+
+    fn or(self, other: Self) -> Self {
+        Self { at: self.at | other.at, missing: self.missing | other.missing }
+    }
+}
+
 /// What the asking side knows against entries before they are looked up.
 pub trait Sieve {
-    /// Whether a plate one difference away from a text of a query may be wanted. `heard` says whether one of the
-    /// query's texts seems to be listed. Called query by query.
-    fn keeps(&mut self, query: usize, via: Via, change: Change, heard: bool) -> bool;
+    /// What is worth looking for around a text of a query. Asked for every text of a query, the read first; then, if
+    /// one of them seems to be listed, once more for all of them with `heard`.
+    fn worth(&mut self, query: usize, via: Via, heard: bool) -> Worth;
+
+    /// Whether a plate one difference away from a text of a query may be wanted, going by what was last asked about
+    /// the query. Called query by query.
+    fn keeps(&mut self, query: usize, via: Via, change: Change) -> bool;
 }
 
 /// Keeps everything.
@@ -140,7 +166,11 @@ pub trait Sieve {
 pub struct KeepAll;
 
 impl Sieve for KeepAll {
-    fn keeps(&mut self, _: usize, _: Via, _: Change, _: bool) -> bool {
+    fn worth(&mut self, _: usize, _: Via, _: bool) -> Worth {
+        Worth::ALL
+    }
+
+    fn keeps(&mut self, _: usize, _: Via, _: Change) -> bool {
         true
     }
 }

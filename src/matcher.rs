@@ -13,8 +13,8 @@
 //! 5. `edit`: one or two characters missing, added or other, around the read or a candidate, in classed form;
 //! 6. `pattern`: the plate fits a wildcard or partial entry.
 
-use crate::evidence::{Calibration, Floor, Gauge, Screened, Tables};
-use crate::index::{Change, EntryRef, Found, Match, Query, Scratch, Sieve, Via};
+use crate::evidence::{Calibration, Floor, Gauge, Screened, Shares, Tables, Text};
+use crate::index::{Change, EntryRef, Found, Match, Query, Scratch, Sieve, Via, Worth};
 use crate::plate::{Equivalents, Plate, fold};
 use crate::policy::{MatchKind, MatchPolicy};
 use crate::read::{Candidate, Decoded, ReadHead};
@@ -48,6 +48,7 @@ pub struct Matcher {
     plates: Vec<Plate>,
     asked: Vec<Asked>,
     found: Vec<Found>,
+    least_rates: Vec<f64>,
 }
 
 /// One read's question: its plate, and where its candidates lie.
@@ -56,6 +57,8 @@ struct Asked {
     read: usize,
     plate: Plate,
     candidates: (usize, usize),
+    /// Where the least rates of its texts begin.
+    texts: usize,
 }
 
 impl Matcher {
@@ -69,7 +72,8 @@ impl Matcher {
         mut visit: impl FnMut(Near),
     ) {
         self.collect(snapshot, decoded);
-        let Self { scratch, plates, asked, found } = self;
+        let Self { scratch, plates, asked, found, least_rates } = self;
+        least_rates.resize(plates.len() + asked.len(), 0.0);
         for spans in asked.chunks(CHUNK) {
             // A fixed array instead of a vector of borrows, which could not be kept from batch to batch.
             let queries: [Query<'_>; CHUNK] = std::array::from_fn(|nth| {
@@ -87,8 +91,12 @@ impl Matcher {
             };
             let mut sieve = Screening {
                 sight,
+                texts: |nth: usize| spans[nth].texts,
                 reader: |nth: usize| reader(spans[nth].read),
-                last: None,
+                screened: Screened::default(),
+                shares: Shares::default(),
+                least_rates,
+                twins: None,
                 calibration: Calibrations::default(),
             };
             let (index, ask) = (snapshot.index(), snapshot.ask());
@@ -118,27 +126,28 @@ impl Matcher {
             if wants_candidates {
                 self.plates.extend(decoded.candidates_of(read).iter().map(|candidate| candidate.plate));
             }
-            self.asked.push(Asked { read: nth, plate, candidates: (start, self.plates.len()) });
+            let (texts, candidates) = (start + self.asked.len(), (start, self.plates.len()));
+            self.asked.push(Asked { read: nth, plate, candidates, texts });
         }
     }
 }
 
 /// The snapshot's screen before the reads of a chunk.
-struct Screening<'r, 'a, S, R> {
+struct Screening<'l, 'r, 'a, S, T, R> {
     /// A read of the chunk.
     sight: S,
+    /// Where the least rates of its texts are.
+    texts: T,
     /// Its reader type.
     reader: R,
-    /// What the last read was screened by, as most neighbors come several to a read.
-    last: Option<Screenful>,
-    calibration: Calibrations<'r, 'a>,
-}
-
-/// What a read is screened by.
-struct Screenful {
-    query: usize,
+    /// What the read is screened by whose texts are being asked about, and the shares of its candidates.
     screened: Screened,
-    twins: Option<Twins>,
+    shares: Shares,
+    /// The least log rate of a difference from each text of each read; not a number where it was not asked for yet.
+    least_rates: &'l mut [f64],
+    /// Those of the last read of which a neighbor was turned away.
+    twins: Option<(usize, Twins)>,
+    calibration: Calibrations<'r, 'a>,
 }
 
 /// Texts of a read that are one in classed form. The index looks around the first of them and knows no other, but
@@ -151,15 +160,13 @@ impl Twins {
     const TEXTS: usize = u32::BITS as usize;
 
     fn new(equivalents: &Equivalents, texts: impl Iterator<Item = Plate>) -> Self {
-        let (mut twins, mut keys) = (Self([0; Self::TEXTS]), [(0, 0); Self::TEXTS]);
+        let (mut twins, mut keys) = (Self([0; Self::TEXTS]), [0; Self::TEXTS]);
         for (nth, text) in texts.take(Self::TEXTS).enumerate() {
-            let (own, classed) = (text.folded().key(), equivalents.classed(text).key());
-            keys[nth] = (own, classed);
-            for (other, key) in keys[..nth].iter().enumerate() {
-                if key.1 == classed && key.0 != own {
-                    twins.0[nth] |= 1 << other;
-                    twins.0[other] |= 1 << nth;
-                }
+            let classed = equivalents.classed(text).key();
+            keys[nth] = classed;
+            for (other, _) in keys[..nth].iter().enumerate().filter(|(_, key)| **key == classed) {
+                twins.0[nth] |= 1 << other;
+                twins.0[other] |= 1 << nth;
             }
         }
         twins
@@ -180,31 +187,59 @@ impl<'r, 'a> Calibrations<'r, 'a> {
     fn of(&mut self, tables: &'a Tables, reader: Option<&'r str>) -> Option<Calibration<'a>> {
         let reader = reader?;
         match self.0 {
-            Some((name, calibration)) if name == reader => Some(calibration),
+            Some((name, calibration)) if std::ptr::eq(name, reader) || name == reader => Some(calibration),
             _ => Some(self.0.insert((reader, tables.calibration(reader))).1),
         }
     }
 }
 
-impl<'a, 'r, S, R> Sieve for Screening<'r, 'a, S, R>
+impl<'a, 'r, S, T, R> Sieve for Screening<'_, 'r, 'a, S, T, R>
 where
     S: Fn(usize) -> Sight<'a>,
+    T: Fn(usize) -> usize,
     R: Fn(usize) -> Option<&'r str>,
 {
-    fn keeps(&mut self, query: usize, via: Via, change: Change, heard: bool) -> bool {
+    fn worth(&mut self, query: usize, via: Via, heard: bool) -> Worth {
+        let sight = (self.sight)(query);
+        let Ok(read) = sight.head.plate else { return Worth::ALL };
+        let (tables, screen) = (&sight.snapshot.rules().evidence, sight.snapshot.screen());
+        let (text, nth, least) = match via {
+            Via::Read => {
+                let calibration = self.calibration.of(tables, (self.reader)(query));
+                let top = sight.top();
+                let gauge = sight.gauge(calibration, top);
+                if sight.candidates.is_empty() && !heard && screen.is_wide(gauge) {
+                    self.least_rates[(self.texts)(query)] = f64::NAN;
+                    return Worth::ALL;
+                }
+                self.screened = screen.read(gauge, read, heard);
+                if !sight.candidates.is_empty() {
+                    self.shares = tables.shares(calibration, top, read, sight.candidates);
+                }
+                (read, 0, self.screened.of_read())
+            }
+            Via::Candidate(nth) => {
+                let nth = usize::from(nth);
+                let text = sight.candidates[nth].plate;
+                (text, nth + 1, screen.least_rate(&self.screened, text, nth, &self.shares))
+            }
+        };
+        self.least_rates[(self.texts)(query) + nth] = least;
+        worth(tables, text, least)
+    }
+
+    fn keeps(&mut self, query: usize, via: Via, change: Change) -> bool {
         let sight = (self.sight)(query);
         let Ok(read) = sight.head.plate else { return true };
-        let (tables, screen) = (&sight.snapshot.rules().evidence, sight.snapshot.screen());
-        if self.last.as_ref().is_none_or(|last| last.query != query) {
-            let calibration = self.calibration.of(tables, (self.reader)(query));
-            let screened = screen.read(sight.gauge(calibration), read, heard);
-            self.last = Some(Screenful { query, screened, twins: None });
+        let first = (self.texts)(query);
+        if self.least_rates[first].is_nan() {
+            let calibration = self.calibration.of(&sight.snapshot.rules().evidence, (self.reader)(query));
+            let gauge = sight.gauge(calibration, sight.top());
+            self.least_rates[first] = sight.snapshot.screen().read(gauge, read, false).of_read();
         }
-        let Some(Screenful { screened, twins, .. }) = &mut self.last else { return true };
+        let least_rates = &*self.least_rates;
         let passes = |text: usize| {
-            let source = sight.text(read, text);
-            let least = if text == 0 { screened.least_rate() } else { screen.least_rate(*screened, source) };
-            most_rate(sight.snapshot, change, source) >= least
+            most_rate(sight.snapshot, change, sight.text(read, text)) >= least_rates[first + text]
         };
         let text = if let Via::Candidate(nth) = via { usize::from(nth) + 1 } else { 0 };
         if passes(text) {
@@ -213,12 +248,19 @@ where
         if sight.candidates.is_empty() {
             return false;
         }
-        let twins = twins.get_or_insert_with(|| {
+        if self.twins.is_none_or(|(of, _)| of != query) {
             let texts = (0..=sight.candidates.len()).map(|nth| sight.text(read, nth));
-            Twins::new(&sight.snapshot.rules().equivalents, texts)
-        });
-        sight.candidates.len() >= Twins::TEXTS || twins.of(text).any(passes)
+            self.twins = Some((query, Twins::new(&sight.snapshot.rules().equivalents, texts)));
+        }
+        let twins = self.twins.map(|(_, twins)| twins);
+        sight.candidates.len() >= Twins::TEXTS || twins.is_none_or(|twins| twins.of(text).any(passes))
     }
+}
+
+/// Which differences from a text may reach a log rate.
+fn worth(tables: &Tables, text: Plate, least: f64) -> Worth {
+    let (at, missing) = tables.within(text, least);
+    Worth { at, missing }
 }
 
 /// Most log rate of a difference from a text; none is too rare that the index does not know.
@@ -254,7 +296,7 @@ impl Sight<'_> {
     fn judge<'r>(self, found: &[Found], reader: impl Fn() -> Option<&'r str>, visit: &mut impl FnMut(Near)) {
         let Ok(read) = self.head.plate else { return };
         let heard = found.iter().any(|found| found.by == Match::Edits(0));
-        let (mut gauge, mut floor) = (None, None);
+        let (mut known, mut floor) = (None, None);
         for one in found {
             let Some(kind) = self.admit(read, *one) else { continue };
             let near = Near {
@@ -269,16 +311,20 @@ impl Sight<'_> {
                 visit(near);
                 continue;
             }
-            let gauge = *gauge.get_or_insert_with(|| {
+            let (gauge, shares) = *known.get_or_insert_with(|| {
                 let tables = &self.snapshot.rules().evidence;
-                self.gauge(reader().map(|reader| tables.calibration(reader)))
+                let calibration = reader().map(|reader| tables.calibration(reader));
+                let top = self.top();
+                let shares = tables.shares(calibration, top, read, self.candidates);
+                (self.gauge(calibration, top), shares)
             });
             let list = self.snapshot.list_of(one.entry);
             if floor.is_none_or(|(of, _)| of != list) {
                 let gate = self.snapshot.gate(list);
                 floor = Some((list, gate.floor(self.snapshot.shape(list), gauge, read, heard)));
             }
-            let margin = floor.map_or(f64::INFINITY, |(_, floor)| self.margin(&floor, read, list, &near));
+            let margin =
+                floor.map_or(f64::INFINITY, |(_, floor)| self.margin(&floor, &shares, read, list, &near));
             if margin >= 0.0 {
                 visit(Near { margin, ..near });
             }
@@ -314,8 +360,14 @@ impl Sight<'_> {
         self.snapshot.hotlist_of(entry).plates[entry.entry as usize]
     }
 
-    fn gauge(self, reader: Option<Calibration<'_>>) -> Gauge {
-        self.snapshot.rules().evidence.gauge(reader, self.top(), self.head.by_character)
+    fn gauge(self, reader: Option<Calibration<'_>>, top: Option<f32>) -> Gauge {
+        self.snapshot.rules().evidence.gauge(reader, top, self.is_bare(), self.head.by_character)
+    }
+
+    /// Whether the reader gives no other text.
+    fn is_bare(self) -> bool {
+        let same = |read: Plate, own: Plate| own == read || own.folded() == read.folded();
+        self.head.plate.is_ok_and(|read| self.candidates.iter().all(|own| same(read, own.plate)))
     }
 
     /// The best confidence among the read and its candidates.
@@ -325,12 +377,15 @@ impl Sight<'_> {
     }
 
     /// By how much a neighbor may turn out to be a hit, by whichever text of the reader it is the most.
-    fn margin(self, floor: &Floor, read: Plate, list: u16, near: &Near) -> f64 {
+    fn margin(self, floor: &Floor, shares: &Shares, read: Plate, list: u16, near: &Near) -> f64 {
         let listed = self.listed(near.entry);
         let (gate, shape) = (self.snapshot.gate(list), self.snapshot.shape(list));
         let tables = &self.snapshot.rules().evidence;
-        let texts = self.candidates.iter().map(|candidate| candidate.plate).filter(|text| *text != read);
-        let margins = texts.chain([read]).map(|text| gate.margin(tables, shape, floor, text, listed));
+        let candidates = self.candidates.iter().enumerate().filter(|(_, own)| own.plate != read);
+        let texts = candidates.map(|(nth, own)| Text { plate: own.plate, share: shares.of(nth) });
+        let margins = texts
+            .chain([Text { plate: read, share: 0.0 }])
+            .map(|text| gate.margin(tables, shape, floor, text, listed));
         margins.fold(f64::NEG_INFINITY, f64::max)
     }
 }

@@ -25,7 +25,7 @@ use crate::plate::Plate;
 
 pub use detail::{Location, PlateRead, ReadCandidate, detail};
 pub use glance::glance;
-pub use head::decode;
+pub use head::{MAX_CANDIDATES, decode};
 pub use identity::{AlertId, NoAlertId, ReadIdentity};
 
 /// The formats a feed can have.

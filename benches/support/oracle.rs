@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use hotplate::evidence::Gauge;
+use hotplate::evidence::{Gauge, Shares, Text};
 use hotplate::index::EntryRef;
 use hotplate::plate::{Equivalents, Pattern, Plate};
 use hotplate::policy::{MatchKind, MatchPolicy};
@@ -37,6 +37,7 @@ pub enum Nearness {
 struct Subject {
     read: Plate,
     candidates: Vec<Plate>,
+    shares: Shares,
     gauge: Gauge,
 }
 
@@ -83,10 +84,15 @@ impl<'s> Oracle<'s> {
         let candidates = decoded.candidates_of(head);
         let best = candidates.iter().map(|candidate| candidate.confidence).fold(0.0, f32::max);
         let top = if best > 0.0 { Some(best) } else { head.confidence.filter(|&own| own > 0.0) };
+        let calibration = Some(tables.calibration("neutral"));
         let subject = head.plate.ok().map(|read| Subject {
             read,
             candidates: candidates.iter().map(|candidate| candidate.plate).collect(),
-            gauge: tables.gauge(Some(tables.calibration("neutral")), top, head.by_character),
+            shares: tables.shares(calibration, top, read, candidates),
+            gauge: {
+                let bare = candidates.iter().all(|candidate| candidate.plate.folded() == read.folded());
+                tables.gauge(calibration, top, bare, head.by_character)
+            },
         });
         subject.into_iter().flat_map(|subject| self.near_subject(&subject))
     }
@@ -131,12 +137,16 @@ impl<'s> Oracle<'s> {
                 let (gate, shape, tables) =
                     (snapshot.gate(list), snapshot.shape(list), &snapshot.rules().evidence);
                 let floor = gate.floor(shape, subject.gauge, subject.read, heard);
-                let texts = subject.candidates.iter().chain([&subject.read]);
-                let margin = |text: &Plate| gate.margin(tables, shape, &floor, *text, listed);
+                let candidates = subject.candidates.iter().enumerate();
+                let texts = candidates
+                    .map(|(nth, plate)| Text { plate: *plate, share: subject.shares.of(nth) })
+                    .chain([Text { plate: subject.read, share: 0.0 }]);
+                let margin = |text: Text| gate.margin(tables, shape, &floor, text, listed);
                 let margins = || texts.clone().map(margin);
                 let equivalents = &snapshot.rules().equivalents;
-                let asked =
-                    |text: &&Plate| around(equivalents, **text, true).contains(&equivalents.classed(listed));
+                let asked = |text: &Text| {
+                    around(equivalents, text.plate, true).contains(&equivalents.classed(listed))
+                };
                 match margins().fold(f64::NEG_INFINITY, f64::max) {
                     most if most < 0.0 => None,
                     _ if texts.clone().filter(asked).all(|text| margin(text) < 0.0) => {

@@ -126,19 +126,23 @@ fn single(listed: &[u8], read: &[u8]) -> Option<Change> {
     }
 }
 
-/// [`align`] where it comes to a single step.
-pub(super) fn single_step(listed: &[u8], read: &[u8]) -> Option<Step> {
-    let head = listed.iter().zip(read).take_while(|(a, b)| a == b).count();
-    let (a, b) = (&listed[head..], &read[head..]);
-    // The tail that is equal is all but one symbol of the longer rest, or there is more than one step.
-    let (a, b) = match (a.len(), b.len()) {
-        (0, 1) | (1, 0) => (a, b),
-        (m, n) if m == n && m > 0 && a[1..] == b[1..] => (&a[..1], &b[..1]),
-        (m, n) if m == n + 1 && a[1..] == *b => (&a[..1], &b[..0]),
-        (m, n) if m + 1 == n && *a == b[1..] => (&a[..0], &b[..1]),
+/// [`align`] of two folded texts where it comes to a single step.
+pub(super) fn single_step(listed: Plate, read: Plate) -> Option<Step> {
+    let symbols = |plate: Plate| plate.key() & (u128::MAX >> 8);
+    let (a, b) = (symbols(listed), symbols(read));
+    let at = (a ^ b).trailing_zeros() as usize / 8;
+    let symbol = |plate: Plate| plate.symbols().get(at).copied().unwrap_or_default();
+    // Behind the first difference all is equal but for one symbol of the longer text, or there is more than one step.
+    let behind = |symbols: u128| symbols >> (8 * at) >> 8;
+    let change = match (listed.len(), read.len()) {
+        (m, n) if m == n && a != b && behind(a) == behind(b) => {
+            Change::Substituted { listed: symbol(listed), read: symbol(read) }
+        }
+        (m, n) if m == n + 1 && behind(a) == b >> (8 * at) => Change::Missing(symbol(listed)),
+        (m, n) if m + 1 == n && a >> (8 * at) == behind(b) => Change::Added(symbol(read)),
         _ => return None,
     };
-    single(a, b).map(|change| Step { change, listed_at: head, read_at: head })
+    Some(Step { change, listed_at: at, read_at: at })
 }
 
 /// The two changes of [`align`] where two symbols of equally long texts differ and are no swap: any other way costs at

@@ -160,7 +160,7 @@ pub(super) fn oddness(
     pooled.odd_shape * odd + pooled.odd_length * list.rarity(own.len())
 }
 
-fn gap_free(len: usize) -> f64 {
+pub(super) fn gap_free(len: usize) -> f64 {
     super::space::gaps(len) - 1.0
 }
 
@@ -190,12 +190,6 @@ impl Reader {
         } else {
             self.misread + self.misread_slope * x
         }
-    }
-
-    /// The most that [`Reader::misread`] gives.
-    pub(super) fn most_misread(&self, top: Option<f64>) -> f64 {
-        let x = self.centered(top);
-        (self.misread_bare + self.misread_bare_slope * x).max(self.misread + self.misread_slope * x)
     }
 
     /// The reader's confidence in log odds, around what is usual for its type.

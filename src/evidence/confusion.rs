@@ -4,8 +4,9 @@
 //! documented prior so that a character never seen confused still has a sane rate. The table is asymmetric.
 
 use super::align::{Change, Step};
+use super::space::gaps;
 use super::tables::ConfusionTable;
-use crate::plate::Equivalents;
+use crate::plate::{Equivalents, Plate, fold};
 
 /// The symbols of folded texts: O is 0 and I is 1.
 pub(super) const SYMBOLS: &[u8; 34] = b"0123456789ABCDEFGHJKLMNPQRSTUVWXYZ";
@@ -21,6 +22,11 @@ pub(super) struct Confusions {
     edge: super::tables::EdgeShifts,
     sums: Sums,
     by_class: ByClass,
+    /// By ASCII code of what was read, folded or not: the likeliest of all ways in which it came to be there.
+    most_read: [f64; CODES],
+    most_left_out: f64,
+    least_most: f64,
+    most: f64,
 }
 
 /// The most of the rates of equivalent symbols, by the symbol that stands for them.
@@ -71,6 +77,10 @@ impl Confusions {
                 substituted: vec![f64::INFINITY; CODES * CODES],
                 missing: [f64::INFINITY; CODES],
             },
+            most_read: [f64::INFINITY; CODES],
+            most_left_out: f64::INFINITY,
+            least_most: f64::NEG_INFINITY,
+            most: f64::INFINITY,
         };
         for &x in SYMBOLS {
             let total = table.total(x);
@@ -84,6 +94,11 @@ impl Confusions {
         }
         made.sums = made.sum();
         made.by_class = made.classed(equivalents);
+        made.most_read = made.every_read(equivalents, table.rate_other.ln());
+        made.most_left_out = greatest(&made.missing) + made.edge.dropped_end.max(made.edge.dropped_middle);
+        made.least_most = made.most_read.iter().copied().fold(made.most_left_out, f64::min);
+        let added = greatest(&made.added) + made.edge.added_first.max(made.edge.added_later);
+        made.most = greatest(&made.substituted).max(made.most_left_out).max(added);
         made
     }
 
@@ -117,6 +132,40 @@ impl Confusions {
         self.added[code(read)] + self.edge.added_first.max(self.edge.added_later)
     }
 
+    fn every_read(&self, equivalents: &Equivalents, unseen: f64) -> [f64; CODES] {
+        let symbols = || SYMBOLS.iter().copied();
+        std::array::from_fn(|read| {
+            let read = fold(u8::try_from(read).unwrap_or(0));
+            let substituted =
+                symbols().filter(|&x| !equivalents.same(x, read)).map(|x| self.substituted(x, read));
+            // One added symbol stands for each of a run of equivalent ones.
+            let alike = symbols().filter(|&x| equivalents.same(x, read)).chain([read]);
+            let added = alike.map(|x| self.most_added(x));
+            substituted.chain(added).fold(unseen, f64::max)
+        })
+    }
+
+    /// Most log rate at which a symbol, folded or not, is read where another class of symbols, or nothing, is listed.
+    pub(super) fn most_read_here(&self, read: u8) -> f64 {
+        self.most_read[code(read)]
+    }
+
+    /// Most log rate at which any symbol is left out.
+    pub(super) fn most_left_out(&self) -> f64 {
+        self.most_left_out
+    }
+
+    /// The least of [`Confusions::most_read_here`] and [`Confusions::most_left_out`].
+    pub(super) fn least_most(&self) -> f64 {
+        self.least_most
+    }
+
+    /// Most log rate at which a text is read as another that is more than one step away.
+    pub(super) fn most_by_several(&self) -> f64 {
+        let steps = if self.most > 0.0 { 2 * Plate::MAX_LEN } else { 2 };
+        gaps(steps - 1) * self.most
+    }
+
     fn sum(&self) -> Sums {
         let (digits, letters) = SYMBOLS.split_at(DIGITS);
         let mut sums = self.sums.clone();
@@ -143,10 +192,7 @@ impl Confusions {
 
     /// The most that [`Confusions::step`] can give.
     pub(super) fn most(&self) -> f64 {
-        let most = |rates: &[f64]| rates.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let missing = most(&self.missing) + self.edge.dropped_end.max(self.edge.dropped_middle);
-        let added = most(&self.added) + self.edge.added_first.max(self.edge.added_later);
-        most(&self.substituted).max(missing).max(added)
+        self.most
     }
 
     /// Log rate of one step from a listed text of this many symbols.
@@ -164,6 +210,10 @@ impl Confusions {
             }
         }
     }
+}
+
+fn greatest(rates: &[f64]) -> f64 {
+    rates.iter().copied().fold(f64::NEG_INFINITY, f64::max)
 }
 
 /// A symbol as an index; symbols are ASCII.

@@ -11,7 +11,7 @@
 
 use super::align::{Step, align, single_step, two_substituted};
 use super::explain::{pattern_rarity, swapped};
-use super::space::{CrowdBounds, ListShape, least_ways, round_up};
+use super::space::{CrowdBounds, ListShape, least_ways, round_up, spelled_alike};
 use super::tables::{Reader, Tables};
 use super::{Scales, log_odds};
 use crate::plate::{Pattern, Plate};
@@ -31,6 +31,8 @@ pub struct Gate {
     further: [f64; Plate::MAX_LEN + 1],
     /// Most that the rates of two differences come to.
     most_by_two: f64,
+    /// What crowding and further differences come to around the plates of the list on average.
+    usual: f64,
 }
 
 /// What the gate needs to know of a read, whatever it is near to.
@@ -45,9 +47,20 @@ pub struct Gauge {
 /// What a difference has to reach around the texts of one read to make a neighbor a hit.
 #[derive(Clone, Copy, Debug)]
 pub struct Floor {
-    /// Least sum of the rate and of the crowding around the text.
+    /// Least sum of the rate, of the crowding around the text and of its share.
     least: f64,
     doubt: f64,
+    /// The read, folded.
+    own: Plate,
+}
+
+/// One of the reader's texts.
+#[derive(Clone, Copy, Debug)]
+pub struct Text {
+    /// As read, normalized.
+    pub plate: Plate,
+    /// How much of the reader's texts it is at most, without what a list adds; of no account for the read itself.
+    pub share: f64,
 }
 
 impl Tables {
@@ -64,22 +77,35 @@ impl Tables {
     }
 
     /// What the gate needs to know of a read: its reader's calibration if that is certain, the best confidence among
-    /// the read and its candidates, and whether the reader says how sure it is of each character.
+    /// the read and its candidates, whether it has any other text, and whether the reader says how sure it is of each
+    /// character.
     #[must_use]
-    pub fn gauge(&self, calibration: Option<Calibration<'_>>, top: Option<f32>, by_character: bool) -> Gauge {
-        let misread = calibration.map_or(f64::INFINITY, |Calibration(reader)| reader.misreads.of(top));
+    pub fn gauge(
+        &self,
+        calibration: Option<Calibration<'_>>,
+        top: Option<f32>,
+        bare: bool,
+        by_character: bool,
+    ) -> Gauge {
+        let misread = calibration.map_or(f64::INFINITY, |Calibration(reader)| reader.misreads.of(top, bare));
         Gauge { misread, doubt: if by_character { self.file.pooled.char_confidence_bound } else { 0.0 } }
     }
 }
 
 /// The calibration of a reader type, as the gate uses it.
 #[derive(Clone, Copy, Debug)]
-pub struct Calibration<'t>(&'t Reader);
+pub struct Calibration<'t>(pub(super) &'t Reader);
 
 /// Upper bounds of the chance of a misread by confidence, in steps: a logarithm a read is more than the rest of it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Misreads {
-    by_confidence: Vec<f64>,
+    bare: ByConfidence,
+    with_candidates: ByConfidence,
+}
+
+#[derive(Clone, Debug, Default)]
+struct ByConfidence {
+    steps: Vec<f64>,
     unknown: f64,
 }
 
@@ -87,11 +113,14 @@ const CONFIDENCE_STEPS: u16 = 256;
 
 impl Misreads {
     pub(super) fn new(reader: &Reader) -> Self {
-        let at = |step: u16| reader.most_misread(Some(f64::from(step) / f64::from(CONFIDENCE_STEPS)));
-        Self {
-            by_confidence: (0..CONFIDENCE_STEPS).map(|step| at(step).max(at(step + 1))).collect(),
-            unknown: reader.most_misread(None),
-        }
+        let by_confidence = |bare| {
+            let at = |step: u16| reader.misread(bare, Some(f64::from(step) / f64::from(CONFIDENCE_STEPS)));
+            ByConfidence {
+                steps: (0..CONFIDENCE_STEPS).map(|step| at(step).max(at(step + 1))).collect(),
+                unknown: reader.misread(bare, None),
+            }
+        };
+        Self { bare: by_confidence(true), with_candidates: by_confidence(false) }
     }
 
     #[expect(
@@ -99,10 +128,11 @@ impl Misreads {
         clippy::cast_sign_loss,
         reason = "a confidence is from 0 to 1"
     )]
-    fn of(&self, top: Option<f32>) -> f64 {
-        let Some(top) = top else { return self.unknown };
+    fn of(&self, top: Option<f32>, bare: bool) -> f64 {
+        let ByConfidence { steps, unknown } = if bare { &self.bare } else { &self.with_candidates };
+        let Some(top) = top else { return *unknown };
         let step = (top * f32::from(CONFIDENCE_STEPS)) as usize;
-        self.by_confidence[step.min(self.by_confidence.len() - 1)]
+        steps[step.min(steps.len() - 1)]
     }
 }
 
@@ -151,7 +181,7 @@ impl Gate {
         let pooled = &tables.file.pooled;
         let one_step = pooled.operations(1);
         let fewer = (pooled.operations(2) - one_step).max(pooled.operations(3) - pooled.operations(2));
-        Self {
+        let mut gate = Self {
             bounds: CrowdBounds::new(list, tables),
             least,
             one_step,
@@ -159,7 +189,28 @@ impl Gate {
             besides: tables.most_besides(scales.vehicle),
             further: std::array::from_fn(|len| fewer - least_ways(tables.confusions.sums(), len)),
             most_by_two: 2.0 * tables.confusions.most(),
+            usual: 0.0,
+        };
+        gate.usual = gate.bounds.mean(list, |crowding, len| crowding + gate.most_further(tables, len));
+        gate
+    }
+
+    /// How far crowding and further differences exceed the least weight of a hit on average.
+    pub(super) fn usual_width(&self) -> f64 {
+        self.usual - self.least
+    }
+
+    /// Most that the share of a folded text among the reader's weighs on the list.
+    fn most_share(&self, tables: &Tables, list: &ListShape, own: Plate, text: Text) -> f64 {
+        if text.plate == own || text.share == f64::INFINITY {
+            return 0.0;
         }
+        if spelled_alike(text.plate.symbols(), own.symbols()) {
+            return text.share.min(0.0);
+        }
+        let probability = |text: Plate| self.bounds.log_probability(list, text.symbols());
+        let commoner = (probability(text.plate) - probability(own)).clamp(-6.0, 6.0);
+        (text.share + tables.file.pooled.syntax * commoner + tables.file.syntax.weight).min(0.0)
     }
 
     /// Whether a pattern may ever turn out to be a hit, however sure the read is.
@@ -173,7 +224,8 @@ impl Gate {
     pub fn floor(&self, list: &ListShape, gauge: Gauge, read: Plate, heard: bool) -> Floor {
         let odd = f64::from(self.bounds.of(list, read.folded().symbols()).odd);
         let believed = gauge.believed(odd, heard, &self.beliefs);
-        Floor { least: self.least - (believed + self.common() + gauge.doubt), doubt: gauge.doubt }
+        let least = self.least - (believed + self.common() + gauge.doubt);
+        Floor { least, doubt: gauge.doubt, own: read.folded() }
     }
 
     /// Most that all weights come to which do not depend on the texts.
@@ -185,10 +237,11 @@ impl Gate {
         &self.beliefs
     }
 
-    /// By the number of a spelling: how far crowding exceeds the least weight of a hit, and the oddness.
-    pub(super) fn width(&self, spelling: usize) -> (f32, f32) {
+    /// By the number of a spelling: how far crowding exceeds the least weight of a hit, the oddness, and the log
+    /// probability of a text.
+    pub(super) fn width(&self, spelling: usize) -> (f32, f32, f32) {
         let bounds = self.bounds.by_spelling(spelling);
-        (round_up(f64::from(bounds.crowding) - self.least), bounds.odd)
+        (round_up(f64::from(bounds.crowding) - self.least), bounds.odd, bounds.probability)
     }
 
     /// Most that differences beyond the first can add around a text of this length; a swap is one by itself.
@@ -200,18 +253,12 @@ impl Gate {
     /// By how much a listed plate may be a hit, going by what differs from this text of the reader and with all that
     /// jurisdiction and vehicle can speak for it; below 0 it cannot.
     #[must_use]
-    pub fn margin(
-        &self,
-        tables: &Tables,
-        list: &ListShape,
-        floor: &Floor,
-        source: Plate,
-        listed: Plate,
-    ) -> f64 {
-        let (listed, source) = (listed.folded(), source.folded());
+    pub fn margin(&self, tables: &Tables, list: &ListShape, floor: &Floor, text: Text, listed: Plate) -> f64 {
+        let (listed, source) = (listed.folded(), text.plate.folded());
         let crowding = f64::from(self.bounds.of(list, source.symbols()).crowding);
-        let least = floor.least - crowding;
-        if let Some(step) = single_step(listed.symbols(), source.symbols()) {
+        let least =
+            floor.least - crowding - self.most_share(tables, list, floor.own, Text { plate: source, ..text });
+        if let Some(step) = single_step(listed, source) {
             return tables.confusions.step(step, listed.len()) - least;
         }
         // A typist's swap is weighed by itself and is rare enough to look at.

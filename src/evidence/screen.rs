@@ -2,11 +2,13 @@
 //!
 //! Owns the widest of all lists' gates, by the spelling of a text, and the rates of single differences by classes of
 //! equivalent symbols, which is all that an index knows before it has looked a plate up. Guarantees that it lets
-//! through whatever one of the gates would. Of the neighbors by chance on a list of a million, nine in ten end here;
-//! each spares two looks into memory and a gate.
+//! through whatever one of the gates would, by a text of the reader that the plate is one difference away from. Most
+//! differences from a candidate are told from the texts alone to be too rare, so that nobody looks for them; of the
+//! neighbors by chance on a list of a million nine in ten end here.
 
 use super::gate::{Beliefs, Gate, Gauge};
-use super::space::{SPELLED, spelling, spellings};
+use super::share::Shares;
+use super::space::{SPELLED, spelling_of, spellings};
 use super::tables::Tables;
 use crate::plate::Plate;
 
@@ -19,6 +21,12 @@ pub struct Screen {
     further: Vec<f64>,
     common: f64,
     beliefs: Beliefs,
+    /// What a text of a commoner shape than the read's gains a nat.
+    syntax: f64,
+    /// What a text gains by the syntax of the read's jurisdiction.
+    rank: f64,
+    /// Belief in a misread from which on every difference from the usual text may reach what it has to.
+    wide: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,76 +35,136 @@ struct Width {
     lift: f32,
     /// Most that an odd text adds to the chance of a misread.
     odd: f32,
+    /// Most and least log probability of a text.
+    probability: (f32, f32),
 }
 
 /// One read before the screen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Screened {
     /// Least sum of rate and lift.
     least: f64,
-    /// The least log rate of a difference from the read's own text, which most neighbors are asked about.
+    /// The least log rate of a difference from the read's own text.
     of_read: f64,
+    /// The spelling of the read, and the least log probability of its text.
+    spelled: Option<(usize, f32)>,
 }
 
 impl Screen {
     /// The screen of the gates of all lists that ask for edits.
     #[must_use]
     pub fn new<'g>(tables: &Tables, gates: impl Iterator<Item = &'g Gate>) -> Self {
-        let mut screen = Self::default();
+        let (syntax, rank) = (tables.file.pooled.syntax, tables.file.syntax.weight);
+        let mut screen = Self { syntax, rank, wide: f64::INFINITY, ..Self::default() };
         for gate in gates {
+            let wide = -(tables.confusions.least_most() + gate.common() + gate.usual_width());
+            screen.wide = screen.wide.min(wide);
             screen.beliefs = gate.beliefs().clone();
-            let widths = (0..spellings()).map(|text| gate.width(text));
-            let widths = widths.map(|(lift, odd)| Width { lift, odd });
+            let widths = (0..spellings()).map(|text| Width::new(gate, text));
             if screen.widths.is_empty() {
                 screen.widths = widths.collect();
                 screen.common = gate.common();
                 screen.further = (0..=SPELLED).map(|length| gate.most_further(tables, length)).collect();
             } else {
                 screen.common = screen.common.max(gate.common());
-                for (widest, width) in screen.widths.iter_mut().zip(widths) {
-                    widest.lift = widest.lift.max(width.lift);
-                    widest.odd = widest.odd.max(width.odd);
-                }
+                screen.widths.iter_mut().zip(widths).for_each(|(widest, width)| widest.widen(width));
             }
         }
         screen
+    }
+
+    /// Whether all differences from a read may well be worth looking for, so that it does not pay to ask which.
+    #[must_use]
+    pub fn is_wide(&self, gauge: Gauge) -> bool {
+        gauge.believed(0.0, false, &self.beliefs) + gauge.doubt() >= self.wide
     }
 
     /// What a read's differences have to reach; `heard` says whether one of its texts is listed.
     #[must_use]
     pub fn read(&self, gauge: Gauge, read: Plate, heard: bool) -> Screened {
         // Long plates are let through whatever they are; see `least_rate`.
-        let width = self.width(read);
-        let odd = width.map_or(f64::INFINITY, |width| f64::from(width.odd));
+        let spelled = self.spelled(read);
+        let odd = spelled.map_or(f64::INFINITY, |(_, width)| f64::from(width.odd));
         let believed = gauge.believed(odd, heard, &self.beliefs);
         let least = -(believed + self.common + gauge.doubt());
-        Screened { least, of_read: self.least_rate_within(least, width, read) }
+        Screened {
+            least,
+            of_read: self.least_rate_within(least, spelled.map(|(_, width)| width), read),
+            spelled: spelled.map(|(number, width)| (number, width.probability.1)),
+        }
     }
 
-    /// The least log rate of a difference from a candidate of the read; no difference is too rare for a long text.
+    /// The least log rate of a difference from the candidate of a read at this position; no difference is too rare for
+    /// a long text.
     #[must_use]
-    pub fn least_rate(&self, screened: Screened, candidate: Plate) -> f64 {
-        self.least_rate_within(screened.least, self.width(candidate), candidate)
+    pub fn least_rate(&self, screened: &Screened, candidate: Plate, position: usize, shares: &Shares) -> f64 {
+        let share = shares.of(position);
+        if shares.is_alike(position) {
+            return screened.of_read - share.min(0.0);
+        }
+        let spelled = self.spelled(candidate);
+        let syntax = match (screened.spelled, spelled) {
+            (Some((own, _)), Some((text, _))) if own == text => 0.0,
+            (Some((_, own)), Some((_, text))) => {
+                self.rank + self.syntax * f64::from(text.probability.0 - own).clamp(-6.0, 6.0)
+            }
+            _ => f64::INFINITY,
+        };
+        let share = (share + syntax).min(0.0);
+        self.least_rate_within(screened.least - share, spelled.map(|(_, width)| width), candidate)
     }
 
-    fn least_rate_within(&self, least: f64, width: Option<Width>, source: Plate) -> f64 {
+    fn least_rate_within(&self, least: f64, width: Option<&Width>, source: Plate) -> f64 {
         width.map_or(f64::NEG_INFINITY, |width| least - f64::from(width.lift) - self.further[source.len()])
     }
 
-    fn width(&self, text: Plate) -> Option<Width> {
-        (text.len() <= SPELLED).then(|| self.widths.get(spelling(text.symbols())).copied())?
+    fn spelled(&self, text: Plate) -> Option<(usize, &Width)> {
+        if text.len() > SPELLED {
+            return None;
+        }
+        let number = spelling_of(text);
+        Some((number, self.widths.get(number)?))
+    }
+}
+
+impl Width {
+    fn new(gate: &Gate, spelling: usize) -> Self {
+        let (lift, odd, probability) = gate.width(spelling);
+        Self { lift, odd, probability: (probability, probability) }
+    }
+
+    fn widen(&mut self, other: Self) {
+        self.lift = self.lift.max(other.lift);
+        self.odd = self.odd.max(other.odd);
+        let ((most, least), (own_most, own_least)) = (other.probability, self.probability);
+        self.probability = (own_most.max(most), own_least.min(least));
     }
 }
 
 impl Screened {
     /// The least log rate of a difference from the read's own text.
     #[must_use]
-    pub fn least_rate(self) -> f64 {
+    pub fn of_read(&self) -> f64 {
         self.of_read
     }
 }
 
 impl Tables {
+    /// Which differences from a text may reach a log rate: by bits, the symbols that may be read where one of another
+    /// class, or nothing, is listed; and whether a symbol may have been left out.
+    #[must_use]
+    pub fn within(&self, text: Plate, least: f64) -> (u16, bool) {
+        let rates = &self.confusions;
+        if text.len() > SPELLED || least <= rates.least_most() {
+            return (u16::MAX, true);
+        }
+        // Beyond the end of a short text there is nothing to look at, so that it does not matter what is said of it.
+        let symbols = text.key().to_le_bytes();
+        let at = (0..SPELLED)
+            .fold(0, |at, nth| at | u16::from(rates.most_read_here(symbols[nth]) >= least) << nth);
+        (at, rates.most_left_out() >= least)
+    }
+
     /// Most log rate at which a symbol of a class is read as `read`.
     #[must_use]
     pub fn most_substituted(&self, class: u8, read: u8) -> f64 {

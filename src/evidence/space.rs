@@ -315,9 +315,11 @@ pub(super) struct Bounds {
     pub(super) crowding: f32,
     /// Most that an odd shape and length can add to the chance of a misread.
     pub(super) odd: f32,
+    /// Log probability of a text, in [`CrowdBounds::by_spelling`] only.
+    pub(super) probability: f32,
 }
 
-const BOUNDLESS: Bounds = Bounds { crowding: f32::INFINITY, odd: f32::INFINITY };
+const BOUNDLESS: Bounds = Bounds { crowding: f32::INFINITY, odd: f32::INFINITY, probability: 0.0 };
 
 impl CrowdBounds {
     pub(super) fn new(list: &ListShape, tables: &Tables) -> Self {
@@ -331,7 +333,9 @@ impl CrowdBounds {
             by_spelling.extend(codes.map(|code| {
                 let text: [u8; SPELLED] =
                     std::array::from_fn(|at| b"2A0"[code / 3_usize.pow(narrow(at)) % 3]);
-                by_shape[list.shape(&text[..len]).0 as usize]
+                let text = &text[..len];
+                let probability = nearest(list.log_probability(text));
+                Bounds { probability, ..by_shape[list.shape(text).0 as usize] }
             }));
         }
         Self { by_shape, by_spelling }
@@ -340,6 +344,24 @@ impl CrowdBounds {
     /// The bounds of the texts of a spelling.
     pub(super) fn by_spelling(&self, spelling: usize) -> Bounds {
         self.by_spelling[spelling]
+    }
+
+    /// The mean over the plates of a list of what is made of the crowding around a text and of its length.
+    pub(super) fn mean(&self, list: &ListShape, of: impl Fn(f64, usize) -> f64) -> f64 {
+        let shapes = list.crowds().zip(2..).filter(|(_, id)| *id >= 4);
+        let (sum, shares) = shapes.fold((0.0, 0.0), |(sum, shares), (crowd, id)| {
+            let crowding = f64::from(self.by_shape[id as usize].crowding);
+            (sum + crowd.share * of(crowding, Shape(id).len()), shares + crowd.share)
+        });
+        sum / shares
+    }
+
+    /// Log probability of a folded text, as near as a bound that leaves room for rounding needs it.
+    pub(super) fn log_probability(&self, list: &ListShape, text: &[u8]) -> f64 {
+        if text.len() <= SPELLED {
+            return self.by_spelling[spelling(text)].probability.into();
+        }
+        list.log_probability(text)
     }
 
     /// The bounds of a text of a list.
@@ -371,6 +393,7 @@ fn bounds(list: &ListShape, tables: &Tables, (low, high): ([f64; 3], [f64; 3]), 
     Bounds {
         crowding: round_up(-list.log_vehicles() - with(low).ln()),
         odd: round_up(pooled.odd_shape * lift + pooled.odd_length * list.rarity(shape.len())),
+        probability: 0.0,
     }
 }
 
@@ -384,21 +407,51 @@ pub(super) fn spellings() -> usize {
 
 /// The number of a text's spelling: for each symbol whether it is a digit, a letter, or a 0 or 1 that may be either,
 /// whether the text is folded or not.
-#[inline]
 pub(super) fn spelling(text: &[u8]) -> usize {
-    let kind = |symbol: u8| match symbol {
-        b'0' | b'1' | b'O' | b'I' => 2,
-        b'2'..=b'9' => 0,
-        _ => 1,
-    };
-    // Before the texts of this length stand those of all lesser ones.
-    let (mut number, mut power) = (0, 1);
-    for &symbol in text {
-        number += kind(symbol) * power;
-        power *= 3;
-    }
-    number + (power - 1) / 2
+    let mut symbols = [0; SPELLED];
+    symbols[..text.len()].copy_from_slice(text);
+    spelling_among(symbols, text.len())
 }
+
+/// [`spelling`] of a plate of up to [`SPELLED`] symbols.
+#[inline]
+pub(super) fn spelling_of(text: Plate) -> usize {
+    spelling_among(std::array::from_fn(|at| text.key().to_le_bytes()[at]), text.len())
+}
+
+/// Every place counts, the empty ones for nothing: a loop that ends with the text would often be predicted wrongly.
+#[inline]
+fn spelling_among(symbols: [u8; SPELLED], len: usize) -> usize {
+    let number: usize = (0..SPELLED).map(|at| KINDS[usize::from(symbols[at] & 0x7F)] * THREES[at]).sum();
+    // Before the texts of this length stand those of all lesser ones.
+    number + (THREES[len] - 1) / 2
+}
+
+/// Whether two texts have the same digits and letters in the same places, so that they are equally common.
+pub(super) fn spelled_alike(a: &[u8], b: &[u8]) -> bool {
+    let kind = |symbol: &u8| KINDS[usize::from(symbol & 0x7F)];
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| kind(a) == kind(b))
+}
+
+/// Powers of three.
+const THREES: [usize; SPELLED + 1] = [1, 3, 9, 27, 81, 243, 729, 2187, 6561];
+
+/// Digit, letter, or either, by ASCII code.
+const KINDS: [usize; 128] = {
+    let mut kinds = [1; 128];
+    let mut digit = b'2';
+    while digit <= b'9' {
+        kinds[digit as usize] = 0;
+        digit += 1;
+    }
+    // No symbol at all.
+    kinds[0] = 0;
+    kinds[b'0' as usize] = 2;
+    kinds[b'1' as usize] = 2;
+    kinds[b'O' as usize] = 2;
+    kinds[b'I' as usize] = 2;
+    kinds
+};
 
 /// The least or most of each kind of rate over all symbols.
 fn extreme(sums: &Sums, pick: fn(f64, f64) -> f64) -> [f64; 3] {
@@ -410,6 +463,11 @@ fn extreme(sums: &Sums, pick: fn(f64, f64) -> f64) -> [f64; 3] {
 pub(super) fn least_ways(sums: &Sums, len: usize) -> f64 {
     let each: f64 = extreme(sums, f64::min).iter().sum();
     ((gaps(len) - 1.0) * each + gaps(len) * (sums.letter_missing + sums.digit_missing)).ln()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "shares leave room for it")]
+fn nearest(probability: f64) -> f32 {
+    probability as f32
 }
 
 /// To the next f32 above: a bound must stay one.

@@ -169,6 +169,9 @@ impl File {
         if shares.iter().any(|share| !(*share > 0.0 && *share < 1.0)) {
             return refuse("pooled".to_owned(), "the shares of operations lie between 0 and 1");
         }
+        if pooled.syntax < 0.0 || self.syntax.weight < 0.0 {
+            return refuse("syntax".to_owned(), "below 0 it would prefer what no plate looks like");
+        }
         let v = &self.vehicle;
         let ordered = [
             (v.make_conflict, v.make_agree),

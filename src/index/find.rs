@@ -7,10 +7,10 @@
 
 use std::hint::black_box;
 
-use super::near::{Edit, ITSELF};
-use super::packed::{Packed, hash, hashes_of_forms, is_short, kept};
+use super::near::{ALONE, Edit, ITSELF};
+use super::packed::{Packed, hash, hashes_of_some_forms, is_short, kept};
 use super::patterns::Hint;
-use super::{Ask, Change, Found, Index, KeepAll, Match, PatternScope, Query, Reach, Sieve, Via};
+use super::{Ask, Change, Found, Index, KeepAll, Match, PatternScope, Query, Reach, Sieve, Via, Worth};
 use crate::plate::Plate;
 
 /// Texts looked up together: enough to keep memory busy, few enough for their lines to stay in the first-level
@@ -36,6 +36,7 @@ struct Lane {
     query: u32,
     via: Via,
     reach: Reach,
+    worth: Worth,
 }
 
 /// A form of a text to look at, by its hash: the text without the symbol at `at`, or the text itself.
@@ -71,22 +72,10 @@ fn thin(looks: &mut [Look], wanted: impl Fn(Look) -> bool) -> usize {
 
 /// Leaves out what is not kept, query by query.
 #[inline]
-fn sift(ways: &mut Vec<Way>, mut keeps: impl FnMut(usize, &Way, bool) -> bool) {
-    let (mut kept, mut at) = (0, 0);
-    while at < ways.len() {
-        let query = ways[at].query;
-        let end = at + ways[at..].iter().take_while(|way| way.query == query).count();
-        let heard = ways[at..end].iter().any(|way| way.change == Change::Nothing);
-        for nth in at..end {
-            let way = ways[nth];
-            if way.change == Change::Nothing || keeps(query as usize, &way, heard) {
-                ways[kept] = way;
-                kept += 1;
-            }
-        }
-        at = end;
-    }
-    ways.truncate(kept);
+fn sift(ways: &mut Vec<Way>, first: usize, sieve: &mut impl Sieve) {
+    ways.retain(|way| {
+        way.change == Change::Nothing || sieve.keeps(first + way.query as usize, way.via, way.change)
+    });
 }
 
 /// A plate that may be listed, and how a query led to it; ordered so that the best way to a plate comes first.
@@ -138,12 +127,12 @@ impl Index {
     ) {
         let mut next = 0;
         while next < queries.len() {
-            let taken = self.take_lanes(&queries[next..], ask, scratch);
-            let looks = self.look(scratch);
+            let taken = self.take_lanes(&queries[next..], next, ask, scratch, sieve);
+            scratch.ways.clear();
+            let looks = self.look(0, scratch);
             self.gather(looks, ask, scratch);
-            sift(&mut scratch.ways, |query, way, heard| {
-                sieve.keeps(next + query, way.via, way.change, heard)
-            });
+            self.look_again(&queries[next..], next, ask, scratch, sieve);
+            sift(&mut scratch.ways, next, sieve);
             self.widen(ask, scratch);
             self.resolve(scratch);
             self.fit(&queries[next..next + taken], ask, scratch);
@@ -157,48 +146,100 @@ impl Index {
         self.find_batch(&[query], ask, scratch, &mut KeepAll, |_, found| visit(found));
     }
 
-    /// Fills the lanes with the texts of whole queries, and gives how many queries.
-    fn take_lanes(&self, queries: &[Query<'_>], ask: Ask, scratch: &mut Scratch) -> usize {
-        let lanes = &mut scratch.lanes;
-        lanes.clear();
+    /// Fills the lanes with the texts of whole queries, and gives how many queries; the first query has the number
+    /// `next` among all.
+    fn take_lanes(
+        &self,
+        queries: &[Query<'_>],
+        next: usize,
+        ask: Ask,
+        scratch: &mut Scratch,
+        sieve: &mut impl Sieve,
+    ) -> usize {
+        scratch.lanes.clear();
         let mut taken = 0;
         for query in queries {
-            let (first, number) = (lanes.len(), taken);
-            let text = self.alphabet.read(&query.plate);
-            lanes.push(Lane { text, query: number, via: Via::Read, reach: ask.around_read });
-            if let Some(reach) = ask.around_candidates {
-                for (nth, candidate) in (0..=u16::MAX).zip(query.candidates) {
-                    let text = self.alphabet.read(candidate);
-                    if lanes[first..].iter().all(|lane| lane.text != text) {
-                        let reach = reach.min(Reach::OneEdit);
-                        lanes.push(Lane { text, query: number, via: Via::Candidate(nth), reach });
-                    }
-                }
-            }
+            let worth =
+                |via| self.near.as_ref().map_or(Worth::NOTHING, |_| sieve.worth(next + taken, via, false));
+            self.lay_out(query, number(taken), ask, &mut scratch.lanes, worth);
             taken += 1;
-            if lanes.len() >= LANES {
+            if scratch.lanes.len() >= LANES {
                 break;
             }
         }
-        taken as usize
+        taken
     }
 
-    /// Lists the forms to look at, those that the filter does not rule out, and gives how many.
-    fn look(&self, scratch: &mut Scratch) -> usize {
+    /// Adds the lanes of one query, the texts that differ in classed form.
+    #[inline]
+    fn lay_out(
+        &self,
+        query: &Query<'_>,
+        number: u32,
+        ask: Ask,
+        lanes: &mut Vec<Lane>,
+        mut worth: impl FnMut(Via) -> Worth,
+    ) {
+        let first = lanes.len();
+        let mut lane = |plate, via, reach| {
+            let worth = if reach >= Reach::OneEdit { worth(via) } else { Worth::NOTHING };
+            Lane { text: self.alphabet.read(plate), query: number, via, reach, worth }
+        };
+        lanes.push(lane(&query.plate, Via::Read, ask.around_read));
+        let Some(reach) = ask.around_candidates else { return };
+        for (nth, candidate) in (0..=u16::MAX).zip(query.candidates) {
+            let new = lane(candidate, Via::Candidate(nth), reach.min(Reach::OneEdit));
+            match lanes[first..].iter_mut().find(|lane| lane.text == new.text) {
+                Some(lane) => lane.worth = lane.worth.or(new.worth),
+                None => lanes.push(new),
+            }
+        }
+    }
+
+    /// Looks again at the queries of which a text seems to be listed: more is worth looking for around them.
+    fn look_again(
+        &self,
+        queries: &[Query<'_>],
+        next: usize,
+        ask: Ask,
+        scratch: &mut Scratch,
+        sieve: &mut impl Sieve,
+    ) {
+        let nothing = scratch.ways.iter().filter(|way| way.change == Change::Nothing);
+        let heard = nothing.fold(0_u64, |heard, way| heard | 1 << way.query);
+        if heard == 0 || self.near.is_none() {
+            return;
+        }
+        let is_heard = |query: usize| heard >> query & 1 == 1;
+        scratch.ways.retain(|way| !is_heard(way.query as usize));
+        let first = scratch.lanes.len();
+        for (nth, query) in queries.iter().enumerate().take(LANES).filter(|(nth, _)| is_heard(*nth)) {
+            self.lay_out(query, number(nth), ask, &mut scratch.lanes, |via| {
+                sieve.worth(next + nth, via, true)
+            });
+        }
+        let looks = self.look(first, scratch);
+        self.gather(looks, ask, scratch);
+        scratch.ways.sort_unstable();
+        scratch.lanes.truncate(first);
+    }
+
+    /// Lists the forms of the lanes from `first` on to look at, those that the filter does not rule out, and gives how
+    /// many.
+    fn look(&self, first: usize, scratch: &mut Scratch) -> usize {
         let Scratch { lanes, looks, .. } = scratch;
-        if looks.len() < lanes.len() * LOOKS_PER_LANE {
-            looks.resize(lanes.len() * LOOKS_PER_LANE, Look::default());
+        let most = (lanes.len() - first) * LOOKS_PER_LANE;
+        if looks.len() < most {
+            looks.resize(most, Look::default());
         }
         let mut count = 0;
-        for (lane, number) in lanes.iter().zip(0..) {
+        for (lane, number) in lanes.iter().zip(0..).skip(first) {
             let mut add = |hash, at| {
                 looks[count] = Look { hash, lane: number, at };
                 count += 1;
             };
-            if lane.reach >= Reach::OneEdit && self.near.is_some() {
-                hashes_of_forms(lane.text, &mut add);
-            }
-            add(hash(lane.text), ITSELF);
+            hashes_of_some_forms(lane.text, lane.worth.at, &mut add);
+            add(hash(lane.text), if lane.worth.missing { ITSELF } else { ALONE });
         }
         let looks = &mut looks[..count];
         touch(looks, |look| self.bloom.touch(look.hash));
@@ -209,19 +250,20 @@ impl Index {
     fn gather(&self, looks: usize, ask: Ask, scratch: &mut Scratch) {
         let Scratch { lanes, looks: all, ways, .. } = scratch;
         let looks = &mut all[..looks];
-        ways.clear();
         let edits_asked = ask.around_read.max(ask.around_candidates.unwrap_or_default()) >= Reach::OneEdit;
         match &self.near {
             Some(near) if edits_asked => {
                 touch(looks, |look| near.touch(look.hash));
                 let promising = thin(looks, |look| near.is_promising(look.hash, look.at));
                 for look in &looks[..promising] {
-                    let Lane { text, query, via, reach } = lanes[look.lane as usize];
+                    let Lane { text, query, via, reach, .. } = lanes[look.lane as usize];
+                    let first = ways.len();
                     near.filed(text, look.hash, look.at, |plate, edit| {
                         let change = self.change(edit);
                         let edits = u8::from(change != Change::Nothing);
-                        if edits <= reach.edits() {
-                            ways.push(Way { query, plate, edits, via, change });
+                        let way = Way { query, plate, edits, via, change };
+                        if edits <= reach.edits() && !ways[first..].contains(&way) {
+                            ways.push(way);
                         }
                     });
                 }

@@ -21,6 +21,8 @@ const SLOTS: usize = 32;
 const MEAN_SLOTS: usize = 24;
 /// The position that says that nothing was removed. The last symbol of the longest plate is at 14.
 pub(super) const ITSELF: u8 = 15;
+/// Where a look is for the plate itself only, and not for longer ones.
+pub(super) const ALONE: u8 = 16;
 
 const POSITION: u32 = 6;
 const SYMBOL_MASK: Slot = 0x3F;
@@ -106,14 +108,25 @@ impl Wanted {
         if at == ITSELF {
             // Whatever was removed from a longer plate, and the plate itself.
             Self { mask: FINGERPRINT_MASK, slot: fingerprint(hash), itself }
+        } else if at == ALONE {
+            Self { mask: Slot::MAX, slot: itself, itself }
         } else {
             Self { mask: !SYMBOL_MASK, slot: fingerprint(hash) | position(at.into()), itself }
         }
     }
 
+    /// Which slots are wanted: the highest bit of each, four slots a word. Words are compared as a whole because the
+    /// compiler turns nothing else that tells the places into vector instructions.
     #[inline]
-    fn is(self, slot: Slot) -> bool {
-        slot & self.mask == self.slot || slot == self.itself
+    fn places(self, slots: &[Slot; SLOTS]) -> [u64; SLOTS / 4] {
+        const LOW: u64 = 0x7FFF_7FFF_7FFF_7FFF;
+        let across = |slot: Slot| u64::from(slot) * 0x0001_0001_0001_0001;
+        let zero = |word: u64| !((word & LOW).wrapping_add(LOW) | word | LOW);
+        let (mask, slot, itself) = (across(self.mask), across(self.slot), across(self.itself));
+        std::array::from_fn(|nth| {
+            let word = (0..4).fold(0, |word, at| word | u64::from(slots[4 * nth + at]) << (16 * at));
+            zero(word & mask ^ slot) | zero(word ^ itself)
+        })
     }
 
     /// Whether one of some slots is wanted. Sixteen bits a comparison, so that eight are compared at once.
@@ -140,7 +153,7 @@ impl Near {
     }
 
     /// Whether a look at a form may find something: the form that is a read without the symbol at `at`, or the read
-    /// itself with [`ITSELF`]. Without a branch, so that many looks are under way at a time.
+    /// itself with [`ITSELF`] or [`ALONE`]. Without a branch, so that many looks are under way at a time.
     #[inline]
     pub(super) fn is_promising(&self, hash: u64, at: u8) -> bool {
         let line = self.table.home(hash);
@@ -148,23 +161,20 @@ impl Near {
     }
 
     /// Gives every listed plate that is filed under a form of `read`, and what differs: nothing, or a symbol less,
-    /// more, or another at `at`. Each is given once for all forms. A few are not listed.
+    /// more, or another at `at`. Each is given for one form only; twice where two forms agree in hash bits and in what
+    /// was removed, as they are filed alike. A few are not listed.
     pub(super) fn filed(&self, read: Packed, hash: u64, at: u8, mut found: impl FnMut(Packed, Edit)) {
         let wanted = Wanted::new(hash, at);
-        for (nth, line) in self.table.walk(hash).enumerate() {
-            for (eighth, slots) in line.0.chunks_exact(8).enumerate() {
-                if !wanted.is_among(slots) {
-                    continue;
-                }
-                for (place, &slot) in slots.iter().enumerate().filter(|(_, slot)| wanted.is(**slot)) {
-                    // Two forms that agree in hash bits and in what was removed are filed alike, but count once.
-                    let again = line.0[..8 * eighth + place].contains(&slot)
-                        || self.table.walk(hash).take(nth).any(|line| line.0.contains(&slot));
-                    if again || slot == 0 {
+        for line in self.table.walk(hash) {
+            for (nth, mut places) in wanted.places(&line.0).into_iter().enumerate() {
+                while places != 0 {
+                    let slot = line.0[4 * nth + places.trailing_zeros() as usize / 16];
+                    places &= places - 1;
+                    let itself = slot == wanted.itself;
+                    if slot == 0 {
                         continue;
                     }
-                    let itself = slot == wanted.itself;
-                    if at == ITSELF {
+                    if at >= ITSELF {
                         longer(read, slot, itself, &mut found);
                     } else {
                         same_or_shorter(read, at, slot, itself, &mut found);

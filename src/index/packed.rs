@@ -110,19 +110,29 @@ pub(super) fn insert(packed: Packed, at: usize, code: u8) -> Packed {
 
 /// Gives every form of a plate with one symbol removed: its hash and the position of that symbol.
 #[inline]
-pub(super) fn hashes_of_forms(packed: Packed, mut take: impl FnMut(u64, u8)) {
-    let positions = 0..len(packed);
+pub(super) fn hashes_of_forms(packed: Packed, take: impl FnMut(u64, u8)) {
+    hashes_of_some_forms(packed, u16::MAX, take);
+}
+
+/// The same for the positions whose bits are set.
+#[inline]
+pub(super) fn hashes_of_some_forms(packed: Packed, positions: u16, mut take: impl FnMut(u64, u8)) {
+    let mut left = positions & ((1 << len(packed)) - 1);
     // Half of the work for plates that fit, which is nearly all.
     if let Ok(short) = u64::try_from(packed) {
         // What differs between the plate and the plate moved by a symbol, taken from the one or the other.
         let change = short ^ short >> BITS;
-        let mut above = u64::MAX;
-        for at in positions {
-            take(fold(short ^ change & above, LOW), narrow(at));
-            above <<= BITS;
+        while left != 0 {
+            let at = left.trailing_zeros() as usize;
+            take(fold(short ^ change & u64::MAX << (BITS * at), LOW), narrow(at));
+            left &= left - 1;
         }
     } else {
-        positions.for_each(|at| take(hash(remove(packed, at)), narrow(at)));
+        while left != 0 {
+            let at = left.trailing_zeros() as usize;
+            take(hash(remove(packed, at)), narrow(at));
+            left &= left - 1;
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{Candidate, DecodeError, Decoded, Format, NoPlate, ReadHead, canonica
 use crate::plate::{Plate, PlateError};
 
 /// Candidates kept of a read; the unlikely rest costs false alerts and time.
-pub(super) const MAX_CANDIDATES: usize = 16;
+pub const MAX_CANDIDATES: usize = 16;
 
 /// Decodes the heads of the reads in a payload and appends them to `into`. A payload larger than `max_bytes` is
 /// refused unseen. An event without a single plate is fine and appends nothing.
@@ -220,7 +220,9 @@ impl Scale {
     /// The confidence of a head, 0-1; `None` if it is out of range.
     #[expect(clippy::cast_possible_truncation, reason = "a confidence has no 24 bits of truth")]
     pub(super) fn head(self, confidence: Field<f64>) -> Option<f32> {
-        Some(self.to_unit(confidence.ok()?)? as f32)
+        let unit = self.to_unit(confidence.ok()?)?;
+        // What is not 0 in the payload is not 0 here.
+        Some(if unit > 0.0 { (unit as f32).max(f32::MIN_POSITIVE) } else { 0.0 })
     }
 }
 
