@@ -47,6 +47,7 @@ pub struct PipelineSettings {
 #[derive(Debug)]
 pub struct Pipeline {
     settings: PipelineSettings,
+    clocks: Clocks,
     judge: Option<Judge>,
     matcher: Matcher,
     decoded: Decoded,
@@ -61,6 +62,7 @@ impl Pipeline {
     #[must_use]
     pub fn new(settings: PipelineSettings, judge: Option<Judge>) -> Self {
         Self {
+            clocks: Clocks::new(&settings),
             settings,
             judge,
             matcher: Matcher::default(),
@@ -124,7 +126,7 @@ impl Pipeline {
     /// Counts the reads from `first` on as misses, until a hit proves otherwise.
     fn count(&mut self, first: usize, timestamp_ms: Option<i64>) {
         for read in &self.decoded.reads[first..] {
-            for mark in self.settings.marks(read.captured_at, timestamp_ms) {
+            for mark in self.clocks.marks(read.captured_at, timestamp_ms) {
                 self.stats.clock_problem(mark);
             }
             match read.plate {
@@ -136,16 +138,27 @@ impl Pipeline {
     }
 }
 
-impl PipelineSettings {
+/// When a capture time is odd, in milliseconds, because every read is asked.
+#[derive(Clone, Copy, Debug)]
+struct Clocks {
+    late_after: i64,
+    future_tolerance: i64,
+}
+
+impl Clocks {
+    fn new(settings: &PipelineSettings) -> Self {
+        let ms = |time: SignedDuration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let late_after = if settings.late_after.is_zero() { i64::MAX } else { ms(settings.late_after) };
+        Self { late_after, future_tolerance: ms(settings.future_tolerance) }
+    }
+
     /// What is odd about a capture time. Lateness is the record's timestamp minus the capture time, so that it is
     /// the same when the read is judged again.
-    fn marks(&self, captured_at: Timestamp, timestamp_ms: Option<i64>) -> impl Iterator<Item = Mark> + use<> {
-        let age_ms = timestamp_ms.map(|written| written - captured_at.as_millisecond());
+    fn marks(self, captured_at: Timestamp, timestamp_ms: Option<i64>) -> impl Iterator<Item = Mark> {
+        let age_ms = timestamp_ms.map(|written| written.saturating_sub(captured_at.as_millisecond()));
         let ancient = captured_at < EARLIEST;
-        let future = age_ms.is_some_and(|age| i128::from(-age) > self.future_tolerance.as_millis());
-        let late = !self.late_after.is_zero()
-            && !ancient
-            && age_ms.is_some_and(|age| i128::from(age) > self.late_after.as_millis());
+        let future = age_ms.is_some_and(|age| age < self.future_tolerance.saturating_neg());
+        let late = !ancient && age_ms.is_some_and(|age| age > self.late_after);
         [
             future.then_some(Mark::CapturedInFuture),
             ancient.then_some(Mark::CapturedInAnotherAge),

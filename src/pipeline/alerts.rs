@@ -68,7 +68,7 @@ impl Pipeline {
         }
         // The head was decoded from this very payload, so the rest of it can be.
         let Ok(read) = detail(feed, batch.payload(origin), head.nth) else { return };
-        let marks = self.settings.marks(head.captured_at, origin.timestamp_ms).collect();
+        let marks = self.clocks.marks(head.captured_at, origin.timestamp_ms).collect();
         let hot = HotRead { span, read, marks };
         let findings = findings(snapshot, &hot, group);
         if findings.is_empty() {

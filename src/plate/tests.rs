@@ -114,3 +114,19 @@ fn no_character_reads_differently_in_another_case() {
     }
     assert_eq!(differ, []);
 }
+
+#[test]
+fn every_place_of_a_plate_is_folded() {
+    for length in 1..=Plate::MAX_LEN {
+        let symbols: Vec<u8> = b"OI0A1NJHPQOIZ9O"[..length].to_vec();
+        let expected: Vec<u8> = symbols.iter().map(|symbol| fold(*symbol)).collect();
+        let folded = Plate::from_symbols(&symbols).expect("a plate").folded();
+        assert_eq!(folded.symbols(), expected);
+        assert_eq!(Some(folded), Plate::from_symbols(&expected));
+    }
+    let every = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ?";
+    for symbol in every {
+        let folded = Plate::from_symbols(&[*symbol; 9]).expect("a plate").folded();
+        assert_eq!(folded.symbols(), [fold(*symbol); 9]);
+    }
+}

@@ -14,7 +14,7 @@ documented! {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields, default)]
     pub struct WorkerSettings {
-        /// Most reads in a batch.
+        /// Most reads in a batch. A batch that a processor's own caches hold is judged faster than a larger one.
         pub batch_reads: usize,
         /// Most bytes in a batch.
         pub batch_bytes: usize,
@@ -76,7 +76,7 @@ documented! {
 impl Default for WorkerSettings {
     fn default() -> Self {
         Self {
-            batch_reads: 4096,
+            batch_reads: 512,
             batch_bytes: 4 << 20,
             batch_wait: Duration::from_millis(2),
             max_in_flight: 10_000,
