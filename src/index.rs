@@ -272,6 +272,8 @@ pub struct Index {
     bloom: Bloom,
     // Only where a segment asks for edits.
     near: Option<Near>,
+    // Whether every whole plate is found by edits.
+    all_near: bool,
     near_two: Option<NearTwo>,
     patterns: Patterns,
 }
@@ -298,7 +300,8 @@ impl Index {
             None
         };
         let patterns = Patterns::build(segments.patterns())?;
-        Ok(Self { alphabet, segments, exact, bloom, near, near_two, patterns })
+        let all_near = segments.least_reach() >= Reach::OneEdit;
+        Ok(Self { alphabet, segments, exact, bloom, near, all_near, near_two, patterns })
     }
 
     /// The number of entries, patterns among them.

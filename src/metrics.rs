@@ -34,7 +34,7 @@ struct Def(&'static str, Kind, &'static str);
 const BATCH_SECONDS: &[f64] =
     &[0.000_02, 0.000_1, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 /// From an idle topic to a full batch.
-const BATCH_READS: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16_384.0];
+const BATCH_READS: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 512.0, 1024.0, 4096.0, 16_384.0];
 /// From the broker's own latency to an hour's backlog.
 const END_TO_END_SECONDS: &[f64] =
     &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0];

@@ -8,7 +8,7 @@
 use std::hint::black_box;
 
 use super::near::{ALONE, Edit, ITSELF};
-use super::packed::{Packed, hash, hashes_of_some_forms, is_short, kept};
+use super::packed::{BITS, Packed, hash, hashes_of_some_forms, is_short, kept, len};
 use super::patterns::Hint;
 use super::{Ask, Change, Found, Index, KeepAll, Match, PatternScope, Query, Reach, Sieve, Via, Worth};
 use crate::plate::Plate;
@@ -37,6 +37,8 @@ struct Lane {
     via: Via,
     reach: Reach,
     worth: Worth,
+    /// Whether the looks around the read find it if it is listed: it has another symbol in one place that is looked at.
+    covered: bool,
 }
 
 /// A form of a text to look at, by its hash: the text without the symbol at `at`, or the text itself.
@@ -68,6 +70,27 @@ fn thin(looks: &mut [Look], wanted: impl Fn(Look) -> bool) -> usize {
         kept += usize::from(wanted(look));
     }
     kept
+}
+
+/// The one place in which two texts have different symbols, if that is all.
+#[inline]
+fn other_symbol(a: Packed, b: Packed) -> Option<usize> {
+    let differ = a ^ b;
+    let at = differ.trailing_zeros() as usize / BITS;
+    (len(a) == len(b) && differ != 0 && differ >> (BITS * at) < 1 << BITS).then_some(at)
+}
+
+/// The way to a plate that differs from the read as one of the candidates does, which are the next lanes: it is that
+/// candidate.
+#[inline]
+fn said(lanes: &[Lane], way: Way) -> Option<Way> {
+    let (read, others) = lanes.split_first()?;
+    if read.via != Via::Read || !matches!(way.change, Change::Substituted { .. }) {
+        return None;
+    }
+    let mut candidates = others.iter().take_while(|lane| lane.query == read.query);
+    let candidate = candidates.find(|lane| lane.text == way.plate)?;
+    Some(Way { edits: 0, via: candidate.via, change: Change::Nothing, ..way })
 }
 
 /// Leaves out what is not kept, query by query.
@@ -183,15 +206,19 @@ impl Index {
         let first = lanes.len();
         let mut lane = |plate, via, reach| {
             let worth = if reach >= Reach::OneEdit { worth(via) } else { Worth::NOTHING };
-            Lane { text: self.alphabet.read(plate), query: number, via, reach, worth }
+            Lane { text: self.alphabet.read(plate), query: number, via, reach, worth, covered: false }
         };
-        lanes.push(lane(&query.plate, Via::Read, ask.around_read));
+        let read = lane(&query.plate, Via::Read, ask.around_read);
+        lanes.push(read);
         let Some(reach) = ask.around_candidates else { return };
         for (nth, candidate) in (0..=u16::MAX).zip(query.candidates) {
             let new = lane(candidate, Via::Candidate(nth), reach.min(Reach::OneEdit));
             match lanes[first..].iter_mut().find(|lane| lane.text == new.text) {
                 Some(lane) => lane.worth = lane.worth.or(new.worth),
-                None => lanes.push(new),
+                None => {
+                    let other = other_symbol(read.text, new.text).filter(|_| self.all_near);
+                    lanes.push(Lane { covered: other.is_some_and(|at| read.worth.at >> at & 1 == 1), ..new });
+                }
             }
         }
     }
@@ -239,7 +266,9 @@ impl Index {
                 count += 1;
             };
             hashes_of_some_forms(lane.text, lane.worth.at, &mut add);
-            add(hash(lane.text), if lane.worth.missing { ITSELF } else { ALONE });
+            if lane.worth.missing || !lane.covered {
+                add(hash(lane.text), if lane.worth.missing { ITSELF } else { ALONE });
+            }
         }
         let looks = &mut looks[..count];
         touch(looks, |look| self.bloom.touch(look.hash));
@@ -262,6 +291,7 @@ impl Index {
                         let change = self.change(edit);
                         let edits = u8::from(change != Change::Nothing);
                         let way = Way { query, plate, edits, via, change };
+                        let way = said(&lanes[look.lane as usize..], way).unwrap_or(way);
                         if edits <= reach.edits() && !ways[first..].contains(&way) {
                             ways.push(way);
                         }

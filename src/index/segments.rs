@@ -75,6 +75,12 @@ impl Segments {
         with_plates.map(|s| s.reach).max().unwrap_or_default()
     }
 
+    /// The least any segment with a whole plate reaches.
+    pub(super) fn least_reach(&self) -> Reach {
+        let with_plates = self.all.iter().filter(|s| s.has_whole_plates());
+        with_plates.map(|s| s.reach).min().unwrap_or_default()
+    }
+
     /// Every whole plate and its number.
     pub(super) fn each_whole(&self, mut take: impl FnMut(u32, &Plate)) {
         for (&base, segment) in self.bases.iter().zip(&self.all) {
