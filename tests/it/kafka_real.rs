@@ -168,9 +168,9 @@ fn real_kafka_an_alert_too_large_for_its_topic_becomes_a_dead_letter() {
         let small = format!("{}.small-alerts", corner.name);
         corner.create_topic(&small, 1, &[("max.message.bytes", "200000")]);
         corner.settings.producer.compression = hotplate::kafka::Compression::None;
-        // Of every hundred, one is refused by the topic, another by the client.
+        // Of every hundred, one is refused by the topic, another by the client. Each costs a transaction some seconds.
         let (mut sent, mut kept) = (Vec::new(), Vec::new());
-        for n in 0..1000 {
+        for n in 0..400 {
             match n % 100 {
                 37 => sent.push(format!("hit {n:03} large {}", "x".repeat(300_000))),
                 83 if n < 300 => sent.push(format!("hit {n:03} huge {}", "x".repeat(999_000))),
@@ -187,11 +187,11 @@ fn real_kafka_an_alert_too_large_for_its_topic_becomes_a_dead_letter() {
         reader.wait_for(kept.len());
         let mut dead = corner.reader(&corner.dead(), "read_committed");
         dead.wait_for(sent.len() - kept.len());
-        corner.wait_until("the end", || corner.committed_reads() == 1000);
+        corner.wait_until("the end", || corner.committed_reads() == 400);
         stop(worker).unwrap();
         let starts: Vec<_> = reader.payloads().iter().map(|p| p[..7].to_owned()).collect();
         assert_eq!(starts, kept, "{mode:?}");
-        assert_eq!(dead.records.len(), 13, "{mode:?}");
+        assert_eq!(dead.records.len(), 7, "{mode:?}");
         for letter in &dead.records {
             assert_eq!(letter.header("hotplate.reason"), Some("too_large"), "{mode:?}");
             assert_eq!(letter.header("hotplate.alert_topic"), Some(small.as_str()), "{mode:?}");
