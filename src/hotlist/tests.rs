@@ -1,11 +1,12 @@
 //! The loader as a whole: what lists really hold, and what becomes of it.
 
+mod any_bytes;
+mod headers;
+mod refused;
+
 use std::io::{Read, Write};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use jiff::Timestamp;
-use proptest::prelude::*;
 
 use super::*;
 use crate::synth::HotlistSpec;
@@ -132,48 +133,6 @@ fn a_line_that_is_no_entry_is_rejected_with_its_true_number_and_column() {
 }
 
 #[test]
-fn header_names_are_known_in_any_case_order_and_dress() {
-    for header in [
-        "id,plate,state",
-        "\u{feff}ID;Plate Number;State/Province",
-        "NIC\tLICENSE_PLATE\tLIS",
-        "\r\nrecord-id|Tag|region",
-        "\"id\",\"license plate\",\"Province\"",
-    ] {
-        let delimiter = [',', ';', '\t', '|'].into_iter().find(|d| header.contains(*d)).expect("a delimiter");
-        let row = ["7", " ab 12 ", "0H"].join(&delimiter.to_string());
-        let (hotlist, _) = list(format!("{header}\r\n{row}\r\n"));
-        let entry = hotlist.entry(EntryId(0));
-        assert_eq!(
-            (entry.entry_id, entry.plate, entry.jurisdiction),
-            ("7", "ab 12", Some("US-OH")),
-            "{header}"
-        );
-    }
-}
-
-#[test]
-fn lines_before_the_header_are_rejected_and_the_list_is_loaded() {
-    let (hotlist, report) = list("DATE07/02/2018 09:00\nSP2-0042: junk\nid,plate\n1,AB1\n");
-    assert_eq!(plates(&hotlist), ["AB1"]);
-    assert_eq!((report.rejected, report.rejected_for(Rejection::BeforeHeader)), (2, 2));
-}
-
-#[test]
-fn a_list_without_a_header_is_refused_even_if_a_row_holds_a_columns_name() {
-    let rows = "1,AB1,stolen\n2,AB2,plate\n";
-    assert!(matches!(refused(rows), LoadError::NoHeader { line: 1, near: None }));
-    let message = refused(rows).to_string();
-    assert!(message.contains("add a header line") && !message.contains("AB"), "{message}");
-}
-
-#[test]
-fn two_columns_for_one_field_are_refused_by_number() {
-    let error = refused("id,Plate No,vrm\n1,AB1,AB2\n");
-    assert_eq!(error.to_string(), "line 1: columns 2 and 3 both stand for plate; rename one of them");
-}
-
-#[test]
 fn a_priority_that_is_no_number_is_left_out_and_counted() {
     let (hotlist, report) = list("plate,priority\nAB1,2\nAB2,HIGH\nAB3,\nAB4,300\n");
     let priorities: Vec<_> = (0..4).map(|id| hotlist.entry(EntryId(id)).priority).collect();
@@ -201,36 +160,6 @@ fn cells_left_out_are_named_up_to_the_limit_and_all_counted() {
             "line 2: vehicle_make left out: neither text nor a number",
             "line 2: priority left out: not a whole number from 0 to 255"
         ]
-    );
-}
-
-#[test]
-fn a_column_with_a_slip_in_its_name_is_told_with_what_was_meant() {
-    for text in [
-        "plate,vehicle_colr,beat\nAB1,red,7\n",
-        "{\"plate\":\"AB1\",\"vehicle_colr\":\"red\",\"beat\":7}\n{\"plate\":\"AB2\",\"vehicle_colr\":\"blue\"}\n",
-    ] {
-        let (_, report) = list(text);
-        let told: Vec<String> = report.misnamed.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            told,
-            ["column \"vehicle_colr\" is no field of an entry; did you mean \"vehicle_color\"?"],
-            "{text}"
-        );
-    }
-    let (_, report) = list("{\"plate\":\"AB1\",\"plats\":\"x\"}\n");
-    assert_eq!(report.misnamed, []);
-}
-
-#[test]
-fn a_list_whose_plate_column_has_a_slip_is_refused_with_what_was_meant() {
-    let csv = refused("id,plat\n1,AB1\n").to_string();
-    assert!(csv.ends_with("; column 2 nearly does, mend its name") && !csv.contains("AB1"), "{csv}");
-    let json = refused("{\"plat\":\"AB1\"}\n").to_string();
-    assert_eq!(
-        json,
-        "the list has no entries, 1 line rejected (first: line 1: no plate); an empty list is not loaded; \
-         column \"plat\" is no field of an entry; did you mean \"plate\"?"
     );
 }
 
@@ -383,125 +312,6 @@ fn json_lines_that_are_no_entries_are_rejected_with_their_line() {
 }
 
 #[test]
-fn what_is_no_list_is_refused_with_a_way_out() {
-    for (bytes, way_out) in [
-        (&b""[..], "no entries"),
-        (b"\n\n", "no entries"),
-        (b"plate\n", "no entries"),
-        (b"plate\nnone\n", "1 line rejected"),
-        (b"PK\x03\x04....", "unpack it"),
-        (b"\x28\xB5\x2F\xFD....", "zstd"),
-        (b"\xFD7zXZ\x00", "xz"),
-        (b"BZh9....", "bzip2"),
-        (b"\xFF\xFEp\0l\0", "iconv"),
-        (b"[{\"plate\":\"AB1\"}]", "jq"),
-        (b"\x1F\x8B", "ends too early"),
-    ] {
-        let message = refused(bytes).to_string();
-        assert!(message.contains(way_out), "{message}");
-    }
-    let settings = LoadSettings { delimiter: Some('é'), ..LoadSettings::default() };
-    assert!(matches!(read("plate\nAB1\n", &settings), Err(LoadError::Delimiter('é'))));
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).expect("memory");
-    encoder.finish().expect("memory")
-}
-
-#[test]
-fn gzip_is_the_same_list_and_the_same_version_as_plain() {
-    let (head, tail) = ("id,plate\n1,AB1\n2,", "AB2\n3,AB3\n");
-    let plain = list([head, tail].concat());
-    let members = [gzip(head.as_bytes()), gzip(tail.as_bytes())].concat();
-    for packed in [gzip([head, tail].concat().as_bytes()), members] {
-        let unpacked = list(packed);
-        assert_eq!(json(&plain.0), json(&unpacked.0));
-        assert_eq!(plain.0.version, unpacked.0.version);
-        assert_eq!(plain.1, unpacked.1);
-    }
-    // printf 'id,plate\n1,AB1\n2,AB2\n3,AB3\n' | sha256sum
-    assert_eq!(plain.0.version, "sha256:b2232e1758d28b51131c72eb9097400a");
-    assert_eq!(plain.1.bytes, 27);
-}
-
-#[test]
-fn gzip_cut_off_anywhere_is_refused() {
-    let rows: String = (0..2000).map(|n| format!("{n},AB{n}\n")).collect();
-    let packed = gzip(format!("id,plate\n{rows}").as_bytes());
-    for keep in (2..packed.len()).step_by(97).chain([packed.len() - 1]) {
-        assert!(matches!(refused(&packed[..keep]), LoadError::Truncated { .. }), "{keep}");
-    }
-    let mut damaged = packed.clone();
-    let at = damaged.len() - 5;
-    damaged[at] ^= 1;
-    assert!(matches!(refused(damaged), LoadError::Damaged { .. }));
-}
-
-#[test]
-fn a_source_that_fails_names_the_line() {
-    struct Fails;
-    impl Read for Fails {
-        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-            Err(std::io::Error::other("gone"))
-        }
-    }
-    let error = load(b"plate\nAB1\nAB2\n".chain(Fails), &LoadSettings::default(), now()).expect_err("fails");
-    assert!(matches!(error, LoadError::Read { line: 1..=4, .. }), "{error}");
-}
-
-#[test]
-fn too_many_bad_lines_stop_the_list_and_few_do_not() {
-    let text = |good: usize, bad: usize| {
-        let good: String = (0..good).map(|n| format!("{n},AB{n}\n")).collect();
-        format!("id,plate\n{good}{}", "x,\n".repeat(bad))
-    };
-    assert_eq!(list(text(1, 10)).1.rejected, 10, "a few are always tolerated");
-    assert_eq!(list(text(209, 11)).1.rejected, 11, "exactly five in a hundred");
-    let error = refused(text(208, 11)).to_string();
-    assert_eq!(
-        error,
-        "11 of 219 lines rejected, more than max_rejected_share allows (first: line 210, column 2: no plate); \
-         mend the list or raise the limit"
-    );
-    let strict = LoadSettings { max_rejected: Some(1), ..LoadSettings::default() };
-    assert_eq!(read(text(5, 1), &strict).expect("a list").1.rejected, 1);
-    assert!(matches!(read(text(5, 2), &strict), Err(LoadError::TooManyRejected { rejected: 2, .. })));
-}
-
-#[test]
-fn lists_and_lines_beyond_the_limits_are_refused() {
-    let three = LoadSettings { max_entries: 3, ..LoadSettings::default() };
-    assert_eq!(read("plate\nAB1\nAB2\nAB3\n", &three).expect("a list").0.len(), 3);
-    assert!(matches!(
-        read("plate\nAB1\nAB2\nAB3\nAB4\n", &three),
-        Err(LoadError::TooManyEntries { line: 5, limit: 3 })
-    ));
-    let short = LoadSettings { max_line_bytes: 40, ..lenient() };
-    let long = "x".repeat(1_000_000);
-    let text = format!("plate,notes\nAB1,{long}\nAB2,\"{long}\"\nAB3,\"\na\n\"\nAB4,\"{}", "y\n".repeat(30));
-    let (hotlist, report) = read(text, &short).expect("a list");
-    assert_eq!(plates(&hotlist), ["AB3"]);
-    assert_eq!(hotlist.entry(EntryId(0)).notes, Some("a"));
-    assert_eq!(report.rejected_for(Rejection::LineTooLong), 2);
-    assert_eq!(report.rejected_for(Rejection::UnclosedQuote), 1);
-    assert_eq!(report.rejected_lines[2].line, 7);
-}
-
-#[test]
-fn a_file_full_of_open_quotes_is_read_in_time() {
-    // Every line leaves a quote open, also when it is reached inside another quoted cell.
-    let text = format!("plate,notes\nAB1,\"a\nb\"\n{}AB2,\n", "a\",\"\n".repeat(100_000));
-    let begun = std::time::Instant::now();
-    let (hotlist, report) = read(text, &lenient()).expect("a list");
-    assert_eq!(plates(&hotlist), ["AB1", "AB2"]);
-    assert_eq!(report.rejected_for(Rejection::UnclosedQuote), 100_000);
-    // Without a bound on the search it is minutes.
-    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
-}
-
-#[test]
 fn a_plain_list_costs_forty_odd_bytes_an_entry() {
     let mut text = String::from("entry_id,plate,category\n");
     for nth in 0..50_000 {
@@ -624,103 +434,5 @@ fn what_the_generator_writes_is_read_back_and_fits_the_schema() {
         assert_eq!(entry.priority.map(u64::from), made.category.priority.to_string().parse().ok());
         assert_eq!(entry.caution.unwrap_or_default(), made.caution);
         assert_eq!(entry.vehicle.is_unknown(), !made.vehicle_listed);
-    }
-}
-
-/// Gives its bytes in pieces of odd sizes.
-struct Pieces<'a>(&'a [u8], usize);
-
-impl Read for Pieces<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.1 = self.1 % 7 + 1;
-        let count = self.1.min(self.0.len()).min(buffer.len());
-        buffer[..count].copy_from_slice(&self.0[..count]);
-        self.0 = &self.0[count..];
-        Ok(count)
-    }
-}
-
-proptest! {
-    #[test]
-    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        let _ = read(&bytes, &LoadSettings::default());
-        let _ = read([b"id,plate,notes\n".as_slice(), &bytes].concat(), &LoadSettings::default());
-    }
-
-    #[test]
-    fn text_made_of_what_matters_never_panics(text in "[\"',;\n\r{}:\\[ \\*?aA0-9é\0]{0,200}") {
-        for format in [ListFormat::Auto, ListFormat::Csv, ListFormat::JsonLines] {
-            let settings = LoadSettings { format, max_line_bytes: 50, ..LoadSettings::default() };
-            let _ = read(format!("plate,notes\n{text}"), &settings);
-            let _ = read(&text, &settings);
-        }
-    }
-
-    /// The reference is the `csv` crate for records and cells, and a count of line ends for the line numbers (after
-    /// CRLF the crate's own are one behind).
-    #[test]
-    fn records_are_split_as_the_csv_crate_splits_them(
-        rows in prop::collection::vec(("[ A-Z0-9]{3,8}", "([ab\n,]|\"\"){0,12}", any::<bool>()), 1..40),
-    ) {
-        let mut text = String::from("plate,notes,end\n");
-        let mut lines = Vec::new();
-        for (plate, notes, crlf) in &rows {
-            lines.push(text.matches('\n').count() as u64 + 1);
-            text.push_str(&format!("{plate},\"{notes}\",e{}", if *crlf { "\r\n" } else { "\n" }));
-        }
-                let loaded = load(Pieces(text.as_bytes(), 0), &LoadSettings { placeholders: vec![], ..lenient() }, now());
-        let mut expected = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-        let mut rejected = Vec::new();
-        let mut accepted = Vec::new();
-        for (record, line) in expected.records().zip(lines) {
-            let record = record.expect("valid CSV");
-            match Plate::normalize(&record[0]) {
-                Ok(plate) if plate.len() > 1 =>
-                {
-                    // Later ones with the same facts replace earlier ones.
-                    let entry = (plate.as_str().to_owned(), record[0].to_owned(), record[1].to_owned());
-                    accepted.retain(|other: &(String, String, String)| other.1 != entry.1 || other.2 != entry.2);
-                    accepted.push(entry);
-                }
-                _ => rejected.push(line),
-            }
-        }
-        match loaded {
-            Ok((hotlist, report)) => {
-                let found: Vec<_> = (0..hotlist.len())
-                    .map(|id| {
-                        let entry = hotlist.entry(EntryId(id as u32));
-                        let notes = entry.notes.unwrap_or_default();
-                        (hotlist.plates[id].as_str().to_owned(), entry.plate.to_owned(), notes.to_owned())
-                    })
-                    .collect();
-                prop_assert_eq!(found, accepted);
-                prop_assert_eq!(report.rejected_lines.iter().map(|r| r.line).collect::<Vec<_>>(), rejected);
-            }
-            Err(LoadError::Empty { .. }) => prop_assert!(accepted.is_empty()),
-            Err(other) => prop_assert!(false, "{}", other),
-        }
-    }
-
-    /// However many lines a record spans and whatever precedes it, a bad line keeps its number.
-    #[test]
-    fn a_bad_line_keeps_its_number(
-        before in prop::collection::vec(0usize..5, 0..30),
-        junk in "[a-z]{1,5}",
-    ) {
-        let mut text = String::from("plate,notes\n");
-        for (nth, kind) in before.iter().enumerate() {
-            text.push_str(&match kind {
-                0 => format!("AB{nth},plain\n"),
-                1 => format!("AB{nth},\"a\nb\r\n\nc\"\n"),
-                2 => "\n".to_owned(),
-                3 => ",\r\n".to_owned(),
-                _ => format!("AB{nth},\"\"\"\n\"\n"),
-            });
-        }
-        let line = text.bytes().filter(|b| *b == b'\n').count() as u64 + 1;
-        text.push_str(&format!("?*,{junk}\nAB99999,\n"));
-        let (_, report) = load(Pieces(text.as_bytes(), 3), &LoadSettings::default(), now()).expect("a list");
-        prop_assert_eq!(report.rejected_lines.iter().map(|r| r.line).collect::<Vec<_>>(), [line]);
     }
 }
