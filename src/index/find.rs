@@ -126,6 +126,14 @@ struct Fit {
     via: Via,
 }
 
+/// The queries that are left, the first of which has the number `first` among all.
+#[derive(Clone, Copy)]
+struct Rest<'q> {
+    queries: &'q [Query<'q>],
+    first: usize,
+    ask: Ask,
+}
+
 impl Scratch {
     /// Empty working memory.
     #[must_use]
@@ -150,11 +158,12 @@ impl Index {
     ) {
         let mut next = 0;
         while next < queries.len() {
-            let taken = self.take_lanes(&queries[next..], next, ask, scratch, sieve);
+            let rest = Rest { queries: &queries[next..], first: next, ask };
+            let taken = self.take_lanes(rest, scratch, sieve);
             scratch.ways.clear();
             let looks = self.look(0, scratch);
             self.gather(looks, ask, scratch);
-            self.look_again(&queries[next..], next, ask, scratch, sieve);
+            self.look_again(rest, scratch, sieve);
             sift(&mut scratch.ways, next, sieve);
             self.widen(ask, scratch);
             self.resolve(scratch);
@@ -169,28 +178,19 @@ impl Index {
         self.find_batch(&[query], ask, scratch, &mut KeepAll, |_, found| visit(found));
     }
 
-    /// Fills the lanes with the texts of whole queries, and gives how many queries; the first query has the number
-    /// `next` among all.
-    fn take_lanes(
-        &self,
-        queries: &[Query<'_>],
-        next: usize,
-        ask: Ask,
-        scratch: &mut Scratch,
-        sieve: &mut impl Sieve,
-    ) -> usize {
+    /// Fills the lanes with the texts of whole queries, and gives how many queries.
+    fn take_lanes(&self, rest: Rest<'_>, scratch: &mut Scratch, sieve: &mut impl Sieve) -> usize {
         scratch.lanes.clear();
-        let mut taken = 0;
-        for query in queries {
-            let worth =
-                |via| self.near.as_ref().map_or(Worth::NOTHING, |_| sieve.worth(next + taken, via, false));
-            self.lay_out(query, number(taken), ask, &mut scratch.lanes, worth);
-            taken += 1;
+        for (nth, query) in rest.queries.iter().enumerate() {
+            let worth = |via| {
+                self.near.as_ref().map_or(Worth::NOTHING, |_| sieve.worth(rest.first + nth, via, false))
+            };
+            self.lay_out(query, number(nth), rest.ask, &mut scratch.lanes, worth);
             if scratch.lanes.len() >= LANES {
-                break;
+                return nth + 1;
             }
         }
-        taken
+        rest.queries.len()
     }
 
     /// Adds the lanes of one query, the texts that differ in classed form.
@@ -224,14 +224,7 @@ impl Index {
     }
 
     /// Looks again at the queries of which a text seems to be listed: more is worth looking for around them.
-    fn look_again(
-        &self,
-        queries: &[Query<'_>],
-        next: usize,
-        ask: Ask,
-        scratch: &mut Scratch,
-        sieve: &mut impl Sieve,
-    ) {
+    fn look_again(&self, rest: Rest<'_>, scratch: &mut Scratch, sieve: &mut impl Sieve) {
         let nothing = scratch.ways.iter().filter(|way| way.change == Change::Nothing);
         let heard = nothing.fold(0_u64, |heard, way| heard | 1 << way.query);
         if heard == 0 || self.near.is_none() {
@@ -240,13 +233,12 @@ impl Index {
         let is_heard = |query: usize| heard >> query & 1 == 1;
         scratch.ways.retain(|way| !is_heard(way.query as usize));
         let first = scratch.lanes.len();
-        for (nth, query) in queries.iter().enumerate().take(LANES).filter(|(nth, _)| is_heard(*nth)) {
-            self.lay_out(query, number(nth), ask, &mut scratch.lanes, |via| {
-                sieve.worth(next + nth, via, true)
-            });
+        for (nth, query) in rest.queries.iter().enumerate().take(LANES).filter(|(nth, _)| is_heard(*nth)) {
+            let worth = |via| sieve.worth(rest.first + nth, via, true);
+            self.lay_out(query, number(nth), rest.ask, &mut scratch.lanes, worth);
         }
         let looks = self.look(first, scratch);
-        self.gather(looks, ask, scratch);
+        self.gather(looks, rest.ask, scratch);
         scratch.ways.sort_unstable();
         scratch.lanes.truncate(first);
     }

@@ -93,3 +93,48 @@ fn place(codes: u64, length: usize) -> (usize, u64) {
     let hash = salted.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     ((hash >> (64 - WORDS.ilog2())) as usize, 1 << (hash >> 42 & 63) | 1 << (hash >> 48 & 63))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn codes(text: &[u8]) -> Packed {
+        text.iter().rev().fold(0, |sum, &code| sum << BITS | Packed::from(code))
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_that_holds_a_literal_is_never_ruled_out(
+            symbols in prop::collection::vec(1_u8..=37, 1..15),
+            (at, length) in (0_usize..16, 2_usize..=4),
+            others in prop::collection::vec(prop::collection::vec(1_u8..=63, 2..=4), 0..50),
+        ) {
+            let text = [&[62], symbols.as_slice(), &[63]].concat();
+            let length = length.min(text.len());
+            let at = at.min(text.len() - length);
+            let mut literals = others;
+            literals.push(text[at..at + length].to_vec());
+            let filter = Literals::new(&literals).expect("few literals");
+            prop_assert!(filter.may_be_in(codes(&text), symbols.len()));
+        }
+    }
+
+    #[test]
+    fn most_texts_hold_none_of_a_thousand_literals_and_are_ruled_out() {
+        let literal = |n: u32| vec![62, 1 + (n % 36) as u8, 1 + (n / 36 % 36) as u8, 40];
+        let filter = Literals::new(&(0..1000).map(literal).collect::<Vec<_>>()).expect("few literals");
+        let text =
+            |n: u32| [&[62_u8][..], &[1 + (n % 10) as u8; 3], &[11 + (n / 10 % 26) as u8; 4], &[63]].concat();
+        let let_through = (0..260).filter(|&n| filter.may_be_in(codes(&text(n)), 7)).count();
+        assert!(let_through < 26, "{let_through} of 260");
+    }
+
+    #[test]
+    fn there_is_no_filter_where_it_would_let_everything_through() {
+        assert!(Literals::new(&[vec![5]]).is_none());
+        let many: Vec<Vec<u8>> = (0..=MOST_LITERALS).map(|_| vec![1, 2, 3]).collect();
+        assert!(Literals::new(&many).is_none());
+    }
+}

@@ -1,8 +1,9 @@
 //! Which patterns a read fits.
 //!
 //! Owns one `aho-corasick` automaton over a literal of each pattern: of its runs of known symbols, the ends of the
-//! plate counting as symbols, the one that fewest patterns share and fewest plates hold. What shares a literal is tested one by one with a
-//! mask and a comparison, and with [`Pattern::matches`] where runs in the middle make that necessary. Patterns whose
+//! plate counting as symbols, the one that fewest patterns share and fewest plates hold. What shares a literal is
+//! tested one by one with a mask and a comparison, and with [`Pattern::matches`] where runs in the middle make that
+//! necessary; a handful of patterns that have no literal to speak of are tested on every text. Patterns whose
 //! positions of `?` many share are looked up by hash instead. No pattern is lost: a plate that fits a pattern holds
 //! each of its literals. A filter (`literals`) spares most texts the automaton.
 //!
