@@ -51,7 +51,7 @@ fn without_a_name_a_member_comes_and_goes() {
 fn exactly_once_only_transactions_commit() {
     let settings = KafkaSettings { delivery: Delivery::ExactlyOnce, ..settings() };
     let reading = consumer(&settings, Mode::ExactlyOnce, 0).unwrap();
-    assert_options(&reading, &[("enable.auto.commit", Some("false"))]);
+    assert_options(&reading, &[("enable.auto.commit", Some("false")), ("fetch.wait.max.ms", Some("50"))]);
     let writing = producer(&settings, Mode::ExactlyOnce, 0).unwrap();
     assert_options(
         &writing,
