@@ -19,6 +19,7 @@ mod handle;
 mod offsets;
 mod outgoing;
 mod publish;
+mod refusals;
 mod run;
 mod settings;
 mod status;
@@ -220,6 +221,17 @@ pub trait AlertSink {
     /// # Errors
     /// [`DeliveryError::Full`] when there is no room just now; else why this record cannot be published.
     fn send(&mut self, record: &OutRecord, id: usize) -> Result<(), DeliveryError>;
+
+    /// Whether a record is sure to be alone in what the broker is asked to take or to refuse as one.
+    fn travels_alone(&self, record: &OutRecord) -> bool {
+        let _ = record;
+        false
+    }
+
+    /// Whether a topic that refuses a record for its size refuses every larger one: not if records are compressed.
+    fn size_decides(&self) -> bool {
+        false
+    }
 
     /// Collects answers; waits for the first one at most this long, and not at all if nothing is in flight.
     ///

@@ -17,6 +17,8 @@ pub(super) struct Outbound {
     /// Timestamp of the read, for a dead letter.
     pub(super) timestamp_ms: Option<i64>,
     pub(super) form: Form,
+    /// Whether it is to travel alone: it was refused, or the one that was refused with it was.
+    pub(super) alone: bool,
     /// Why an alert goes to the dead letters.
     pub(super) diverted: Option<&'static str>,
     pub(super) sent_at: Option<Instant>,
@@ -24,7 +26,15 @@ pub(super) struct Outbound {
 
 impl Outbound {
     pub(super) fn new(record: OutRecord, token: Token, timestamp_ms: Option<i64>) -> Self {
-        Self { record, token, timestamp_ms, form: Form::Original, diverted: None, sent_at: None }
+        Self {
+            record,
+            token,
+            timestamp_ms,
+            form: Form::Original,
+            alone: false,
+            diverted: None,
+            sent_at: None,
+        }
     }
 }
 
@@ -66,10 +76,10 @@ impl Outgoing {
         self.queue.pop_front()
     }
 
-    /// Whether a record can be sent now. One that is sent once more travels alone, or it would be refused again with
-    /// the one in its batch that is to blame.
+    /// Whether a record can be sent now. One that was refused travels alone, or it would be refused again with the one
+    /// in its batch that is to blame.
     pub(super) fn may_go(&self, outbound: &Outbound) -> bool {
-        self.in_flight() == 0 || (outbound.form != Form::Resent && !self.alone)
+        self.in_flight() == 0 || (!outbound.alone && !self.alone)
     }
 
     /// The id to send a record with.
@@ -82,7 +92,7 @@ impl Outgoing {
 
     /// Keeps a record that was sent with this id until its answer comes.
     pub(super) fn sent(&mut self, id: usize, outbound: Outbound) {
-        self.alone = outbound.form == Form::Resent;
+        self.alone = outbound.alone;
         self.in_flight[id] = Some(outbound);
     }
 

@@ -24,9 +24,7 @@ where
             let Some(mut outbound) = self.outgoing.next() else { break };
             // One that was put back has its form already.
             if outbound.form == Form::Original {
-                for (reason, error) in self.transaction.refusals(&outbound) {
-                    self.replace(&mut outbound, reason, &error)?;
-                }
+                self.foresee(&mut outbound)?;
             }
             if !self.outgoing.may_go(&outbound) {
                 self.outgoing.push_front(outbound);
@@ -48,6 +46,31 @@ where
         Ok(())
     }
 
+    /// Changes a record as far as it would be refused for what was refused before.
+    fn foresee(&mut self, outbound: &mut Outbound) -> Result<(), WorkerError> {
+        for refusal in self.transaction.refusals.of(outbound) {
+            outbound.alone = true;
+            while outbound.form <= refusal.form {
+                self.replace(outbound, refusal.reason, &refusal.error)?;
+            }
+        }
+        while outbound.form < Form::Stub
+            && let Some(error) = self.transaction.refusals.outgrown(&outbound.record).map(str::to_owned)
+        {
+            if self.sink.size_decides() {
+                outbound.form = outbound.form.max(Form::Resent);
+                self.replace(outbound, "too_large", &error)?;
+            } else if self.shrink(outbound) {
+                self.observer.failed("too_large");
+            } else {
+                // It may compress better than the one that was refused: worth a transaction, where it would not be seen
+                // in time as a dead letter.
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// A record that the client did not take. Returns whether to let it rest a while.
     fn not_taken(&mut self, mut outbound: Outbound, error: DeliveryError) -> Result<bool, WorkerError> {
         let full = error == DeliveryError::Full;
@@ -60,7 +83,7 @@ where
             }
             DeliveryError::Refused(text) => self.replace(&mut outbound, "refused", &text)?,
             error if self.mode == Mode::ExactlyOnce => {
-                self.transaction.doom(&outbound, error);
+                self.transaction.doom(&outbound, error, false);
                 return Ok(true);
             }
             error => return Err(undelivered(&outbound, error)),
@@ -82,11 +105,7 @@ where
                 outbound.form = Form::Resent;
                 return Ok(());
             }
-            if outbound.form < Form::Shrunk
-                && let Some(smaller) = self.process.shrink(&outbound.record)
-            {
-                outbound.record = smaller;
-                outbound.form = Form::Shrunk;
+            if self.shrink(outbound) {
                 return Ok(());
             }
         }
@@ -103,6 +122,18 @@ where
             return Ok(());
         }
         Err(undelivered(outbound, DeliveryError::Refused(error.to_owned())))
+    }
+
+    /// Puts the smaller form in an alert's place, if there is one.
+    fn shrink(&mut self, outbound: &mut Outbound) -> bool {
+        if outbound.form < Form::Shrunk
+            && let Some(smaller) = self.process.shrink(&outbound.record)
+        {
+            outbound.record = smaller;
+            outbound.form = Form::Shrunk;
+            return true;
+        }
+        false
     }
 
     /// Collects answers, waiting for the first one at most so long.
@@ -134,11 +165,16 @@ where
             self.transaction.answered(outbound);
             return Ok(());
         };
+        let alone = outbound.alone || self.sink.travels_alone(&outbound.record);
         if self.mode == Mode::ExactlyOnce {
             // Whatever failed in a transaction dooms all of it; see `Transaction::doom`.
-            self.transaction.doom(&outbound, error);
+            self.transaction.doom(&outbound, error, alone);
             return Ok(());
         }
+        if alone {
+            outbound.form = outbound.form.max(Form::Resent);
+        }
+        outbound.alone = true;
         match error {
             DeliveryError::TooLarge(text) => self.replace(&mut outbound, "too_large", &text)?,
             DeliveryError::Refused(text) => self.replace(&mut outbound, "refused", &text)?,

@@ -9,18 +9,18 @@
 //!    100 ms (see the producer). Membership of the group is asked for afresh each time: it is what fences.
 //! 3. If anything fails the transaction is aborted, the source goes back to where it began, and the reads are
 //!    judged again. What the broker refused is remembered, so that the next time a dead letter goes in its place
-//!    and no record can make the same transaction fail for ever.
+//!    and no record can make the same transaction fail for ever. See [`super::refusals`].
 //! 4. Before partitions go, the transaction ends: committed if they were taken in order, aborted if they are lost.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::outgoing::Outbound;
+use super::refusals::Refusals;
 use super::run::is_busy;
 use super::{
     AlertSink, DeliveryError, Observer, Partition, Process, ReadSource, TransactionError, Worker, WorkerError,
 };
-use crate::batch::RecordKind;
 
 /// Aborts in a row that end the worker: with the growing pause between them, after about 20 seconds.
 const MAX_ABORTS: u32 = 10;
@@ -41,23 +41,15 @@ pub(super) struct Transaction {
     records: usize,
     doom: Option<String>,
     aborts: u32,
-    refusals: Vec<Refusal>,
+    pub(super) refusals: Refusals,
     /// Whether the last one was committed and its outcome is still to be told.
     committed: bool,
     /// Records of it that were acknowledged, which counts for nothing before it is committed.
     answered: Vec<Outbound>,
     /// Whether a record was refused that had not been refused before: then the next try will come further.
     learned: bool,
-}
-
-/// A record that the broker refused, by what is the same when its read is judged again.
-#[derive(Debug)]
-struct Refusal {
-    partition: Partition,
-    offset: i64,
-    kind: RecordKind,
-    reason: &'static str,
-    error: String,
+    /// Whether the last one was aborted for a refused record, so that the next one may fail for nothing else.
+    gap: bool,
 }
 
 impl Transaction {
@@ -71,38 +63,18 @@ impl Transaction {
     }
 
     /// Notes that a record failed. Those that were taken back with the transaction say nothing new.
-    pub(super) fn doom(&mut self, outbound: &Outbound, error: DeliveryError) {
+    pub(super) fn doom(&mut self, outbound: &Outbound, error: DeliveryError, alone: bool) {
         if error == DeliveryError::Aborted {
             return;
         }
-        let reason = match &error {
-            DeliveryError::TooLarge(_) => Some("too_large"),
-            DeliveryError::Refused(_) => Some("refused"),
-            _ => None,
-        };
-        let error = error.to_string();
-        if let Some(reason) = reason {
-            let (partition, offset) = (outbound.token.partition, outbound.token.offset);
-            let kind = outbound.record.kind;
-            self.refusals.push(Refusal { partition, offset, kind, reason, error: error.clone() });
-            self.learned = true;
-        }
-        self.doom.get_or_insert(error);
+        self.learned |= self.refusals.note(outbound, &error, alone);
+        self.doom.get_or_insert_with(|| error.to_string());
     }
 
     /// Notes that a record was acknowledged.
     pub(super) fn answered(&mut self, outbound: Outbound) {
+        self.refusals.taken(&outbound.record);
         self.answered.push(outbound);
-    }
-
-    /// How often this record was refused before, and why; each time it has to be tried in another form.
-    pub(super) fn refusals(&self, outbound: &Outbound) -> Vec<(&'static str, String)> {
-        let same = |refusal: &&Refusal| {
-            refusal.partition == outbound.token.partition
-                && refusal.offset == outbound.token.offset
-                && refusal.kind == outbound.record.kind
-        };
-        self.refusals.iter().filter(same).map(|refusal| (refusal.reason, refusal.error.clone())).collect()
     }
 }
 
@@ -183,14 +155,14 @@ where
             self.tracker.mark_stored(&positions);
             self.source.committed(&positions);
             self.control.advance();
-            let ahead = |refusal: &Refusal| self.tracker.judged(refusal.partition) <= Some(refusal.offset);
-            self.transaction.refusals.retain(ahead);
+            self.transaction.refusals.forget_done(|partition| self.tracker.judged(partition));
         }
         self.positions = positions;
         committed.map(|_| {
             self.transaction.opened_at = None;
             self.transaction.committed_at = Some(Instant::now());
             self.transaction.aborts = 0;
+            self.transaction.gap = false;
         })
     }
 
@@ -263,8 +235,13 @@ where
         self.observer.transaction(false, started.elapsed());
         self.transaction.answered.clear();
         self.go_back(going, deadline)?;
+        let excused = std::mem::take(&mut self.transaction.gap);
         if std::mem::take(&mut self.transaction.learned) {
             // As many aborts as there are records that cannot be published are no sign of trouble.
+            self.transaction.gap = true;
+            return Ok(());
+        }
+        if excused {
             return Ok(());
         }
         self.transaction.aborts += 1;

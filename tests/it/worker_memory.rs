@@ -158,6 +158,61 @@ fn an_alert_that_is_too_large_in_any_form_becomes_a_dead_letter() {
     }
 }
 
+/// Twenty alerts in one transaction, of which these, by number, are too large; how many transactions were aborted.
+fn aborts_for_large(broker: &Broker, large: impl Fn(usize) -> Option<usize>, shrinks: bool) -> usize {
+    broker.change(|state| state.max_bytes.insert("alerts".to_owned(), 10));
+    produce(broker, 0, (0..20).map(|n| format!("hit {n:02} {}", "x".repeat(large(n).unwrap_or(0)))));
+    let worker = broker.start_with(Mode::ExactlyOnce, settings(), Echo { shrinks, ..Echo::default() });
+    broker.wait_for("all reads", |state| state.committed.get(&partition(0)) == Some(&20));
+    stop(worker).unwrap();
+    let state = broker.state();
+    assert_eq!(state.published.len(), 20);
+    let whole = (0..20).filter(|n| large(*n).is_none()).map(|n| format!("hit {n:02} "));
+    assert!(
+        whole.eq(state
+            .published
+            .iter()
+            .filter(|record| record.topic == "alerts" && record.payload.len() > 4)
+            .map(|record| String::from_utf8_lossy(&record.payload).into_owned()))
+    );
+    state.aborted
+}
+
+#[test]
+fn exactly_once_alerts_that_are_too_large_are_shrunk_together_once_one_was_refused_alone() {
+    let broker = Broker::new(1);
+    // Those that are refused first may each have been refused for another in its batch.
+    assert_eq!(aborts_for_large(&broker, |n| (n % 2 == 1).then_some(20 + n), true), 2);
+    let alerts = broker.payloads("alerts");
+    assert_eq!(alerts.iter().filter(|alert| *alert == "hit ").count(), 10, "{alerts:?}");
+}
+
+#[test]
+fn exactly_once_alerts_that_are_too_large_become_dead_letters_together_where_size_decides() {
+    let broker = Broker::new(1);
+    broker.change(|state| state.size_decides = true);
+    assert_eq!(aborts_for_large(&broker, |n| (n % 2 == 1).then_some(20 + n), false), 2);
+    let state = broker.state();
+    let letters: Vec<_> = state.published.iter().filter(|record| record.topic == "dead").collect();
+    assert_eq!(letters.len(), 10);
+    letters.iter().for_each(|letter| assert_as_the_schema_says(letter));
+    let tried = |letter: &&&Published| !letter.header("hotplate.error").unwrap().contains("was not tried");
+    assert_eq!(letters.iter().filter(tried).count(), 1);
+}
+
+#[test]
+fn exactly_once_an_alert_is_no_dead_letter_before_it_was_tried_where_size_does_not_decide() {
+    let broker = Broker::new(1);
+    // Each is tried alone, and each leaves a gap behind: many more aborts than would be a sign of trouble.
+    broker.change(|state| state.leaves_gaps = true);
+    let aborts = aborts_for_large(&broker, |n| (n % 2 == 1).then_some(20 + n), false);
+    assert!(aborts >= 20, "{aborts}");
+    let state = broker.state();
+    let letters = state.published.iter().filter(|record| record.topic == "dead");
+    let tried = letters.filter(|letter| !letter.header("hotplate.error").unwrap().contains("was not tried"));
+    assert_eq!(tried.count(), 10);
+}
+
 #[test]
 fn a_dead_letter_that_is_too_large_shrinks_to_what_says_where_its_read_is() {
     let broker = Broker::new(1);

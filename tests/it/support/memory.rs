@@ -61,6 +61,12 @@ pub(crate) struct State {
     pub(crate) room: usize,
     /// Larger payloads are refused by topic.
     pub(crate) max_bytes: BTreeMap<String, usize>,
+    /// Whether records are compared with these limits as they are, uncompressed.
+    pub(crate) size_decides: bool,
+    /// Whether the transaction after one that was aborted for a refused record fails, as it does with librdkafka: what
+    /// was refused leaves a gap in its partition's numbers.
+    pub(crate) leaves_gaps: bool,
+    gap: bool,
     pub(crate) rebalances: VecDeque<Rebalance>,
     pub(crate) confirmed: usize,
     pub(crate) paused: bool,
@@ -339,6 +345,9 @@ impl AlertSink for MemorySink {
             assert!(!self.transactional || state.open.is_some(), "a record outside of a transaction");
             let fault = match Self::fault(state, |fault| matches!(fault, Fault::Delivery(_))) {
                 Some(Fault::Delivery(error)) => Some(error),
+                _ if self.transactional && std::mem::take(&mut state.gap) => {
+                    Some(DeliveryError::Failed("skipped sequence numbers".to_owned()))
+                }
                 _ => {
                     let limit = state.max_bytes.get(&published.topic).copied().unwrap_or(usize::MAX);
                     (published.payload.len() > limit)
@@ -349,6 +358,10 @@ impl AlertSink for MemorySink {
             state.unanswered.push_back((id, published, fault));
             Ok(())
         })
+    }
+
+    fn size_decides(&self) -> bool {
+        self.broker.state().size_decides
     }
 
     fn poll(&mut self, wait: Duration, deliveries: &mut Vec<Delivery>) -> Result<(), SinkError> {
@@ -362,6 +375,7 @@ impl AlertSink for MemorySink {
             return Ok(());
         }
         while let Some((id, published, fault)) = state.unanswered.pop_front() {
+            state.gap |= state.leaves_gaps && matches!(fault, Some(DeliveryError::TooLarge(_)));
             if fault.is_none() {
                 match &mut state.open {
                     Some(open) => open.push(published),
