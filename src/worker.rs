@@ -15,6 +15,7 @@
 
 mod dead_letter;
 mod error;
+mod expiry;
 mod handle;
 mod offsets;
 mod outgoing;
@@ -186,6 +187,10 @@ pub trait ReadSource {
     /// When a partition that is still ours cannot be set.
     fn seek(&mut self, positions: &[Position], deadline: Instant) -> Result<(), SourceError>;
 
+    /// What the group has committed of these partitions, leaving out those of which it has committed nothing; `None`
+    /// if that is not certain yet. Takes a moment to find out; to be asked until it is.
+    fn find_committed(&mut self, partitions: &[Partition]) -> Option<Vec<Position>>;
+
     /// The membership as it is at this moment; never to be kept for a later transaction.
     fn membership(&self) -> Option<Self::Membership>;
 
@@ -248,7 +253,7 @@ pub trait AlertSink {
     /// Commits the open transaction with the positions of what it answers. Every record must have been answered.
     ///
     /// # Errors
-    /// [`TransactionError::Abort`] when the transaction has to be aborted; [`SinkError::Busy`] when it takes
+    /// [`SinkError::Expired`] when the broker has aborted it; [`TransactionError::Abort`] when the transaction has to be aborted; [`SinkError::Busy`] when it takes
     /// longer than the deadline: to be called again, for it can no longer be aborted; else the worker ends.
     fn commit(
         &mut self,
@@ -262,6 +267,13 @@ pub trait AlertSink {
     /// # Errors
     /// [`SinkError::Busy`] when it takes longer than the deadline: to be called again; else the worker ends.
     fn abort(&mut self, deadline: Instant) -> Result<(), SinkError>;
+
+    /// After [`SinkError::Expired`]: gets ready to publish again, without a transaction. Answers that are outstanding
+    /// never come.
+    ///
+    /// # Errors
+    /// [`SinkError::Busy`] when it takes longer than the deadline: to be called again; else the worker ends.
+    fn renew(&mut self, deadline: Instant) -> Result<(), SinkError>;
 }
 
 /// What happens to a batch: the pipeline, the snapshot it is matched against, and the clock.
@@ -391,6 +403,10 @@ impl<M> AlertSink for NoSink<M> {
     }
 
     fn abort(&mut self, _: Instant) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn renew(&mut self, _: Instant) -> Result<(), SinkError> {
         Ok(())
     }
 }

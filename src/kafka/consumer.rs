@@ -325,6 +325,19 @@ impl ReadSource for KafkaSource {
         Ok(())
     }
 
+    fn find_committed(&mut self, partitions: &[Partition]) -> Option<Vec<Position>> {
+        let named: Vec<_> = partitions
+            .iter()
+            .filter_map(|partition| {
+                Some((self.reads.get(usize::from(partition.feed))?.clone(), partition.number))
+            })
+            .collect();
+        let consumer = self.consumer.as_ref().expect("invariant: a source is not used after it was closed");
+        let found = self.starts.find(consumer, &named)?;
+        let position = |(named, next)| Some(Position { partition: self.partition(&named)?, next });
+        Some(found.into_iter().filter_map(position).collect())
+    }
+
     fn membership(&self) -> Option<Membership> {
         self.consumer().group_metadata().map(Membership)
     }

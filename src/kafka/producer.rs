@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use tracing::warn;
 
 use super::consumer::Membership;
 use super::context::{ProducerEvents, delivery_error};
@@ -33,7 +34,14 @@ pub struct KafkaSink {
     reads: Vec<String>,
     transactional: bool,
     connect_timeout: Duration,
+    transaction_timeout: Duration,
     compressed: bool,
+    /// When the open transaction was begun.
+    begun_at: Option<Instant>,
+    /// To make the client anew.
+    config: ClientConfig,
+    /// The client was made anew and is not ready yet.
+    renewing: bool,
     /// A commit was asked for and not answered in time; it can only be asked for again.
     committing: bool,
 }
@@ -50,11 +58,12 @@ impl KafkaSink {
         reads: Vec<String>,
     ) -> Result<Self, KafkaError> {
         let config = client_config::producer(settings, mode, number)?;
-        let producer = config
-            .create_with_context(ProducerEvents::default())
-            .map_err(|error| KafkaError::Client(error.to_string()))?;
         Ok(Self {
-            producer,
+            producer: client(&config).map_err(KafkaError::Client)?,
+            config,
+            renewing: false,
+            begun_at: None,
+            transaction_timeout: settings.transaction_timeout,
             reads,
             transactional: mode == Mode::ExactlyOnce,
             compressed: settings.producer.compression != Compression::None,
@@ -92,7 +101,33 @@ impl KafkaSink {
             return Ok(());
         }
         let (code, text) = self.producer.client().fatal_error().unwrap_or((Code::Fatal, String::new()));
-        Err(fatal(code, format!("{code}: {text}")))
+        Err(self.expired(fatal(code, format!("{code}: {text}"))))
+    }
+
+    /// The broker keeps a client out by the same answers whether another has its name now or its transaction was open
+    /// for too long. It cannot have been too long before it was by this clock, which began earlier.
+    fn expired(&self, error: SinkError) -> SinkError {
+        match error {
+            SinkError::Fenced(reason)
+                if self.begun_at.is_some_and(|begun| begun.elapsed() >= self.transaction_timeout) =>
+            {
+                SinkError::Expired(reason)
+            }
+            error => error,
+        }
+    }
+
+    /// Takes the transactional id over, and ends what its last holder has left open.
+    fn take_over(&self, deadline: Instant) -> Result<(), SinkError> {
+        loop {
+            match self.producer.init_transactions(left(deadline)).map_err(|error| sort(&error)) {
+                Ok(()) => return Ok(()),
+                Err(Sorted::Again(_)) if Instant::now() < deadline => rest(),
+                Err(Sorted::Again(reason)) => return Err(SinkError::Busy(reason)),
+                Err(Sorted::Abort(reason)) => return Err(SinkError::Client(reason)),
+                Err(Sorted::Fatal(error)) => return Err(error),
+            }
+        }
     }
 
     fn send_offsets(
@@ -118,7 +153,7 @@ impl KafkaSink {
                 Err(Sorted::Again(reason) | Sorted::Abort(reason)) => {
                     return Err(TransactionError::Abort(reason));
                 }
-                Err(Sorted::Fatal(error)) => return Err(TransactionError::Fatal(error)),
+                Err(Sorted::Fatal(error)) => return Err(TransactionError::Fatal(self.expired(error))),
             }
         }
     }
@@ -131,7 +166,7 @@ impl KafkaSink {
                 Err(Sorted::Again(_)) if Instant::now() < deadline => rest(),
                 Err(Sorted::Again(reason)) => return Err(TransactionError::Fatal(SinkError::Busy(reason))),
                 Err(Sorted::Abort(reason)) => break Err(TransactionError::Abort(reason)),
-                Err(Sorted::Fatal(error)) => break Err(TransactionError::Fatal(error)),
+                Err(Sorted::Fatal(error)) => break Err(TransactionError::Fatal(self.expired(error))),
             }
         };
         self.committing = false;
@@ -146,17 +181,12 @@ impl AlertSink for KafkaSink {
         if !self.transactional {
             return Ok(());
         }
-        let deadline = Instant::now() + self.connect_timeout;
-        loop {
-            match self.producer.init_transactions(left(deadline)).map_err(|error| sort(&error)) {
-                Ok(()) => return Ok(()),
-                Err(Sorted::Again(_)) if Instant::now() < deadline => rest(),
-                Err(Sorted::Again(reason) | Sorted::Abort(reason)) => {
-                    return Err(SinkError::Client(format!("no transactional producer: {reason}")));
-                }
-                Err(Sorted::Fatal(error)) => return Err(error),
+        self.take_over(Instant::now() + self.connect_timeout).map_err(|error| match error {
+            SinkError::Busy(reason) | SinkError::Client(reason) => {
+                SinkError::Client(format!("no transactional producer: {reason}"))
             }
-        }
+            error => error,
+        })
     }
 
     fn send(&mut self, record: &OutRecord, id: usize) -> Result<(), DeliveryError> {
@@ -200,7 +230,9 @@ impl AlertSink for KafkaSink {
         self.producer.begin_transaction().map_err(|error| match sort(&error) {
             Sorted::Fatal(error) => error,
             Sorted::Again(reason) | Sorted::Abort(reason) => SinkError::Client(reason),
-        })
+        })?;
+        self.begun_at = Some(Instant::now());
+        Ok(())
     }
 
     fn commit(
@@ -215,7 +247,9 @@ impl AlertSink for KafkaSink {
             };
             self.send_offsets(positions, &membership, deadline)?;
         }
-        self.commit_transaction(deadline)
+        self.commit_transaction(deadline)?;
+        self.begun_at = None;
+        Ok(())
     }
 
     /// Takes 1 to 15 ms, or 500 ms more, by librdkafka and not by the broker. If records were in flight behind the one
@@ -233,14 +267,32 @@ impl AlertSink for KafkaSink {
             slice = ABORT_SLICE;
             self.serve_all();
             match aborted.map_err(|error| sort(&error)) {
-                Ok(()) => return Ok(()),
+                Ok(()) => break,
                 Err(Sorted::Again(_)) if Instant::now() < deadline => rest(),
                 Err(Sorted::Again(reason)) => return Err(SinkError::Busy(reason)),
                 Err(Sorted::Abort(reason)) => return Err(SinkError::Client(reason)),
-                Err(Sorted::Fatal(error)) => return Err(error),
+                Err(Sorted::Fatal(error)) => return Err(self.expired(error)),
             }
         }
+        self.begun_at = None;
+        Ok(())
     }
+
+    /// librdkafka takes every such answer for fatal, so it has to be a new client (Java's asks for a new epoch).
+    fn renew(&mut self, deadline: Instant) -> Result<(), SinkError> {
+        if !self.renewing {
+            warn!("a transaction was open for longer than kafka.transaction_timeout: beginning anew");
+            self.producer = client(&self.config).map_err(SinkError::Client)?;
+            (self.renewing, self.committing, self.begun_at) = (true, false, None);
+        }
+        self.take_over(deadline)?;
+        self.renewing = false;
+        Ok(())
+    }
+}
+
+fn client(config: &ClientConfig) -> Result<BaseProducer<ProducerEvents>, String> {
+    config.create_with_context(ProducerEvents::default()).map_err(|error| error.to_string())
 }
 
 /// What an error of a transaction asks for.

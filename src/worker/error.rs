@@ -70,7 +70,8 @@ impl WorkerError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::DeadLetterLimit(_) => 65,
-            Self::Source(SourceError::Fenced(_)) | Self::Sink(SinkError::Fenced(_)) => 77,
+            Self::Source(SourceError::Fenced(_))
+            | Self::Sink(SinkError::Fenced(_) | SinkError::Expired(_)) => 77,
             Self::Source(SourceError::Commit(_))
             | Self::Sink(SinkError::Busy(_))
             | Self::Aborted(_)
@@ -113,11 +114,12 @@ pub enum SourceError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SinkError {
     /// Another producer with the same transactional id has taken over.
-    #[error(
-        "another instance with the same name publishes now, or a transaction was open for longer than \
-        kafka.transaction_timeout ({0}); instance names must be unique"
-    )]
+    #[error("another instance with the same name publishes now ({0}); instance names must be unique")]
     Fenced(String),
+    /// The broker has aborted the open transaction, or it was open for so long that the broker may have. Can be mended
+    /// by [`AlertSink::renew`](super::AlertSink::renew).
+    #[error("a transaction was open for longer than kafka.transaction_timeout: {0}")]
+    Expired(String),
     /// Not done before the deadline; the call can be repeated.
     #[error("no answer in time: {0}")]
     Busy(String),

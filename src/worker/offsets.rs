@@ -193,6 +193,12 @@ impl OffsetTracker {
         self.tracked[*self.slots.get(&partition)?].next
     }
 
+    /// Where the reading of a partition goes back to: what is stored, at first where it began.
+    #[must_use]
+    pub fn stored(&self, partition: Partition) -> Option<i64> {
+        self.tracked[*self.slots.get(&partition)?].stored
+    }
+
     fn slot(&mut self, partition: Partition) -> Option<usize> {
         if self.tracked.get(self.last).is_none_or(|tracked| tracked.partition != partition) {
             self.last = *self.slots.get(&partition)?;

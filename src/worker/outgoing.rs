@@ -120,6 +120,13 @@ impl Outgoing {
         self.queue.is_empty() && self.in_flight() == 0
     }
 
+    /// Drops what is in flight: its answers never come.
+    pub(super) fn forget_in_flight(&mut self) {
+        self.in_flight.clear();
+        self.free.clear();
+        self.alone = false;
+    }
+
     /// Drops what waits for room; answers to what is in flight still have to be collected.
     pub(super) fn clear_queue(&mut self) {
         self.queue.clear();

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::outgoing::{Form, Outbound};
 use super::run::BUSY_WAIT;
-use super::{AlertSink, Delivery, DeliveryError, Mode, Observer, Process, ReadSource, Worker, WorkerError};
+use super::{
+    AlertSink, Delivery, DeliveryError, Mode, Observer, Process, ReadSource, SinkError, Worker, WorkerError,
+};
 use crate::batch::RecordKind;
 
 impl<S, A, P, O> Worker<S, A, P, O>
@@ -140,7 +142,13 @@ where
     pub(super) fn collect(&mut self, wait: Duration) -> Result<(), WorkerError> {
         let mut deliveries = std::mem::take(&mut self.deliveries);
         let polled = self.sink.poll(wait, &mut deliveries);
-        let mut outcome = polled.map_err(WorkerError::from);
+        let mut outcome = match polled {
+            Err(SinkError::Expired(reason)) => {
+                self.transaction.expire(reason);
+                Ok(())
+            }
+            other => other.map_err(WorkerError::from),
+        };
         for Delivery { id, outcome: delivery } in deliveries.drain(..) {
             if let Some(outbound) = self.outgoing.answered(id) {
                 let answered = self.answered(outbound, delivery);

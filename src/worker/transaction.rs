@@ -10,6 +10,7 @@
 //! 3. If anything fails the transaction is aborted, the source goes back to where it began, and the reads are
 //!    judged again. What the broker refused is remembered, so that the next time a dead letter goes in its place
 //!    and no record can make the same transaction fail for ever. See [`super::refusals`].
+//!    So it is if the broker aborts it because it was open for too long; see [`super::expiry`].
 //! 4. Before partitions go, the transaction ends: committed if they were taken in order, aborted if they are lost.
 
 use std::thread;
@@ -19,7 +20,8 @@ use super::outgoing::Outbound;
 use super::refusals::Refusals;
 use super::run::is_busy;
 use super::{
-    AlertSink, DeliveryError, Observer, Partition, Process, ReadSource, TransactionError, Worker, WorkerError,
+    AlertSink, DeliveryError, Observer, Partition, Process, ReadSource, SinkError, TransactionError, Worker,
+    WorkerError,
 };
 
 /// Aborts in a row that end the worker: with the growing pause between them, after about 20 seconds.
@@ -31,7 +33,7 @@ const MAX_ABORT_PAUSE: Duration = Duration::from_secs(4);
 /// How long one attempt to commit may take before the worker looks up.
 const COMMIT_ATTEMPT: Duration = Duration::from_secs(5);
 /// How long one attempt to abort may take before the worker looks up.
-const ABORT_ATTEMPT: Duration = Duration::from_secs(1);
+pub(super) const ABORT_ATTEMPT: Duration = Duration::from_secs(1);
 
 /// The transaction of a worker, if one is open, and what is known from aborted ones.
 #[derive(Debug, Default)]
@@ -69,6 +71,11 @@ impl Transaction {
         }
         self.learned |= self.refusals.note(outbound, &error, alone);
         self.doom.get_or_insert_with(|| error.to_string());
+    }
+
+    /// Notes that the broker has aborted it.
+    pub(super) fn expire(&mut self, reason: String) {
+        self.doom.get_or_insert(reason);
     }
 
     /// Notes that a record was acknowledged.
@@ -133,7 +140,9 @@ where
             Some(doom) => doom,
             None => match self.commit(deadline) {
                 Ok(()) => return self.settle_answered().map(|()| None),
-                Err(TransactionError::Abort(reason)) => reason,
+                Err(
+                    TransactionError::Abort(reason) | TransactionError::Fatal(SinkError::Expired(reason)),
+                ) => reason,
                 Err(TransactionError::Fatal(error)) => return Err(error.into()),
             },
         };
@@ -227,7 +236,7 @@ where
     fn abort(&mut self, reason: String, going: &[Partition], deadline: Instant) -> Result<(), WorkerError> {
         let started = Instant::now();
         self.outgoing.clear_queue();
-        self.abort_at_sink(deadline)?;
+        self.abort_at_sink(going, deadline)?;
         self.transaction.doom = None;
         self.transaction.opened_at = None;
         self.transaction.committed_at = None;
@@ -254,13 +263,14 @@ where
 
     /// Waits for the broker as long as it takes, unless the worker is to stop: an open transaction holds up
     /// everyone who reads the alert topics committed.
-    fn abort_at_sink(&mut self, deadline: Instant) -> Result<(), WorkerError> {
+    fn abort_at_sink(&mut self, going: &[Partition], deadline: Instant) -> Result<(), WorkerError> {
         let started = Instant::now();
         loop {
             self.control.progress();
             match self.sink.abort(Instant::now() + ABORT_ATTEMPT) {
                 Ok(()) => break,
                 Err(error) if is_busy(&error) => self.collect(Duration::ZERO)?,
+                Err(SinkError::Expired(reason)) => return self.begin_anew(reason, going, deadline),
                 Err(error) => return Err(error.into()),
             }
             if self.control.stopping() && Instant::now() >= deadline {

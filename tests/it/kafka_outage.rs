@@ -59,3 +59,40 @@ fn real_kafka_a_broker_that_dies_and_freezes_costs_no_alert_and_doubles_none() {
         assert_eq!(alerts, hits(0..4000), "{mode:?}");
     }
 }
+
+#[test]
+fn real_kafka_a_transaction_that_the_broker_gives_up_costs_no_alert_and_doubles_none() {
+    let Some(broker) = OwnBroker::start_impatient() else { return };
+    let mut corner = Corner::real(&broker.brokers, "gives-up", 1);
+    corner.settings.instance = Some("instance".to_owned());
+    corner.settings.transaction_timeout = Duration::from_secs(1);
+    // Few records stay open for longer than that, many are committed at once.
+    let transactions = &mut corner.worker.transactions;
+    let long = Duration::from_millis(1500);
+    (transactions.interval, transactions.max_interval, transactions.max_records) = (long, long, 100);
+    let echo = corner.echo();
+    let worker = corner.start_with(Mode::ExactlyOnce, 0, echo.clone());
+    let aborted = || echo.notes.lock().unwrap().iter().filter(|note| **note == "aborted").count();
+
+    corner.produce(hits(0..50));
+    corner.wait_until("the broker to give up", || aborted() >= 1);
+    corner.produce(hits(50..150));
+    let mut reader = corner.reader(&corner.alerts(), "read_committed");
+    reader.wait_for(150);
+
+    // Under a frozen broker the client also runs out of time by itself.
+    corner.produce(hits(150..200));
+    let mut open = corner.reader(&corner.alerts(), "read_uncommitted");
+    open.wait_for(250);
+    let before = aborted();
+    broker.tell("freeze");
+    std::thread::park_timeout(long);
+    broker.tell("thaw");
+    corner.wait_until("the broker to give up again", || aborted() > before);
+    corner.produce(hits(200..300));
+    reader.wait_for(300);
+    assert!(!worker.is_finished());
+    stop(worker).unwrap();
+    reader.wait(Duration::from_millis(300));
+    assert_eq!(reader.payloads(), hits(0..300));
+}

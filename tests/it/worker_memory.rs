@@ -456,6 +456,46 @@ fn a_fenced_worker_ends_and_says_so() {
 }
 
 #[test]
+fn a_transaction_that_the_broker_gave_up_is_done_again_with_a_new_client() {
+    let broker = Broker::new(2);
+    let echo = Echo::default();
+    for number in 0..2 {
+        produce(&broker, number, (0..20).map(|n| format!("hit {n:02} of {number}")));
+    }
+    broker.change(|state| state.faults.push_back(Fault::Expired));
+    let worker = broker.start_with(Mode::ExactlyOnce, settings(), echo.clone());
+    let done = |state: &crate::support::memory::State| {
+        (0..2).all(|n| state.committed.get(&partition(n)) == Some(&20))
+    };
+    broker.wait_for("all reads", done);
+    stop(worker).unwrap();
+    assert_eq!(broker.state().renewed, 1);
+    let mut alerts = broker.payloads("alerts");
+    alerts.sort();
+    let expected: Vec<_> =
+        (0..20).flat_map(|n| (0..2).map(move |number| format!("hit {n:02} of {number}"))).collect();
+    assert_eq!(alerts, expected);
+    assert!(echo.notes.lock().unwrap().contains(&"aborted"));
+}
+
+#[test]
+fn a_transaction_that_the_broker_gave_up_ends_the_worker_if_offsets_moved_meanwhile() {
+    let broker = Broker::new(1);
+    produce(&broker, 0, ["hit", "miss"]);
+    broker.change(|state| state.hold_answers = true);
+    let worker = broker.start(Mode::ExactlyOnce, settings());
+    broker.wait_for("the alert", |state| state.sent == 1);
+    broker.change(|state| {
+        state.committed.insert(partition(0), 2);
+        state.faults.push_back(Fault::Expired);
+        state.hold_answers = false;
+    });
+    let error = join(worker).unwrap_err();
+    assert!(matches!(error, WorkerError::Sink(SinkError::Fenced(_))), "{error}");
+    assert_eq!((error.exit_code(), broker.payloads("alerts").len()), (77, 0));
+}
+
+#[test]
 fn a_transaction_of_lost_partitions_is_aborted() {
     let broker = Broker::new(2);
     broker.change(|state| state.hold_answers = true);
@@ -539,7 +579,8 @@ fn ledger(mode: Mode, seed: u64) -> (Vec<String>, Vec<String>) {
         match dice.roll(5) {
             0 => broker.change(|state| state.hold_answers = true),
             1 if mode == Mode::ExactlyOnce => {
-                broker.change(|state| state.faults.push_back(Fault::CommitAborts));
+                let fault = if number == 0 { Fault::Expired } else { Fault::CommitAborts };
+                broker.change(|state| state.faults.push_back(fault));
             }
             2 => broker.change(|state| {
                 state.rebalances.push_back(Rebalance::Revoked { partitions: one.clone(), lost: number == 1 });

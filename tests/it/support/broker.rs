@@ -21,6 +21,11 @@ impl OwnBroker {
         Self::start_with(&[])
     }
 
+    /// Starts one that looks for transactions which nobody ends ten times a second, and not every ten seconds.
+    pub(crate) fn start_impatient() -> Option<Self> {
+        Self::start_with(&["--set", "transaction.abort.timed.out.transaction.cleanup.interval.ms=100"])
+    }
+
     /// Starts one with a second listener, whose clients are sent to a proxy at this address, and these properties.
     pub(crate) fn start_behind(proxy: SocketAddr, properties: &[&str]) -> Option<Self> {
         let proxy = proxy.to_string();

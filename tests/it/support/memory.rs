@@ -29,6 +29,8 @@ pub(crate) enum Fault {
     Busy,
     /// The next transaction call finds that another has taken over.
     Fenced,
+    /// The next transaction is aborted by the broker before it is committed.
+    Expired,
 }
 
 /// A record as who reads committed sees it.
@@ -67,6 +69,9 @@ pub(crate) struct State {
     /// was refused leaves a gap in its partition's numbers.
     pub(crate) leaves_gaps: bool,
     gap: bool,
+    /// Whether the client is kept out since the broker has aborted its transaction.
+    expired: bool,
+    pub(crate) renewed: usize,
     pub(crate) rebalances: VecDeque<Rebalance>,
     pub(crate) confirmed: usize,
     pub(crate) paused: bool,
@@ -151,6 +156,7 @@ impl Broker {
             state.assigned.clear();
             state.unanswered.clear();
             state.open = None;
+            state.expired = false;
         });
         let source = MemorySource { broker: self.clone(), current: None };
         let sink = MemorySink { broker: self.clone(), transactional: mode == Mode::ExactlyOnce };
@@ -300,6 +306,14 @@ impl ReadSource for MemorySource {
         Ok(())
     }
 
+    fn find_committed(&mut self, partitions: &[Partition]) -> Option<Vec<Position>> {
+        let state = self.broker.state();
+        let committed = |partition: &Partition| {
+            Some(Position { partition: *partition, next: *state.committed.get(partition)? })
+        };
+        Some(partitions.iter().filter_map(committed).collect())
+    }
+
     fn membership(&self) -> Option<()> {
         Some(())
     }
@@ -395,6 +409,7 @@ impl AlertSink for MemorySink {
                 return Err(SinkError::Client("killed".to_owned()));
             }
             assert!(state.open.is_none(), "two transactions at once");
+            assert!(!state.expired, "a transaction of a client that is kept out");
             state.begun += 1;
             state.open = Some(Vec::new());
             Ok(())
@@ -408,6 +423,10 @@ impl AlertSink for MemorySink {
             }
             match Self::fault(state, |fault| !matches!(fault, Fault::Delivery(_))) {
                 Some(Fault::Fenced) => return Err(SinkError::Fenced("newer epoch".to_owned()).into()),
+                Some(Fault::Expired) => {
+                    (state.open, state.expired) = (None, true);
+                    return Err(SinkError::Expired("newer epoch".to_owned()).into());
+                }
                 Some(Fault::Busy) => return Err(SinkError::Busy("slow".to_owned()).into()),
                 Some(_) => return Err(TransactionError::Abort("on demand".to_owned())),
                 None => {}
@@ -431,12 +450,24 @@ impl AlertSink for MemorySink {
             if Self::fault(state, |fault| *fault == Fault::Busy).is_some() {
                 return Err(SinkError::Busy("slow".to_owned()));
             }
+            if state.expired {
+                return Err(SinkError::Expired("newer epoch".to_owned()));
+            }
             state.open = None;
             state.aborted += 1;
             state.hold_answers = false;
             for (_, _, fault) in &mut state.unanswered {
                 fault.get_or_insert(DeliveryError::Aborted);
             }
+            Ok(())
+        })
+    }
+
+    fn renew(&mut self, _: Instant) -> Result<(), SinkError> {
+        self.broker.change(|state| {
+            state.unanswered.clear();
+            (state.open, state.expired) = (None, false);
+            state.renewed += 1;
             Ok(())
         })
     }
