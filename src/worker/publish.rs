@@ -59,7 +59,9 @@ where
         while outbound.form < Form::Stub
             && let Some(error) = self.transaction.refusals.outgrown(&outbound.record).map(str::to_owned)
         {
-            if self.sink.size_decides() {
+            // In a dead letter the payload is a convenience: the read is where its headers say.
+            let is_dead = outbound.form >= Form::DeadLetter || is_dead_letter(outbound);
+            if is_dead || self.sink.size_decides() {
                 outbound.form = outbound.form.max(Form::Resent);
                 self.replace(outbound, "too_large", &error)?;
             } else if self.shrink(outbound) {
@@ -111,8 +113,7 @@ where
                 return Ok(());
             }
         }
-        let is_dead_letter = matches!(outbound.record.kind, RecordKind::DeadLetter(_));
-        if outbound.form < Form::DeadLetter && !is_dead_letter {
+        if outbound.form < Form::DeadLetter && !is_dead_letter(outbound) {
             self.dead_letters.instead(outbound, reason, error);
             outbound.form = Form::DeadLetter;
             outbound.diverted = Some(reason);
@@ -223,6 +224,11 @@ where
             self.collect(BUSY_WAIT)?;
         }
     }
+}
+
+/// Whether it was none but a dead letter from the beginning.
+fn is_dead_letter(outbound: &Outbound) -> bool {
+    matches!(outbound.record.kind, RecordKind::DeadLetter(_))
 }
 
 fn undelivered(outbound: &Outbound, error: DeliveryError) -> WorkerError {

@@ -114,3 +114,81 @@ fn size(record: &OutRecord) -> usize {
     let headers: usize = record.headers.iter().map(header).sum();
     record.payload.len() + record.key.as_ref().map_or(0, Vec::len) + headers
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::ReadTimes;
+    use crate::worker::OffsetTracker;
+
+    fn record(topic: &str, bytes: usize) -> OutRecord {
+        let (kind, times) = (RecordKind::Alert { list: 0 }, ReadTimes::default());
+        let payload = vec![b'x'; bytes];
+        OutRecord {
+            span: 0,
+            kind,
+            topic: topic.into(),
+            key: None,
+            headers: vec![],
+            payload,
+            alert_id: None,
+            times,
+        }
+    }
+
+    fn outbound(bytes: usize) -> Outbound {
+        let token = OffsetTracker::default().wait_for(Partition { feed: 0, number: 0 }, 7);
+        Outbound::new(record("alerts", bytes), token, None)
+    }
+
+    fn outgrown(refusals: &Refusals, topic: &str, bytes: usize) -> bool {
+        refusals.outgrown(&record(topic, bytes)).is_some()
+    }
+
+    fn too_large() -> DeliveryError {
+        DeliveryError::TooLarge("by the topic".to_owned())
+    }
+
+    #[test]
+    fn the_smallest_that_was_refused_alone_tells_of_larger_ones_to_its_topic() {
+        let mut refusals = Refusals::default();
+        for bytes in [300, 200, 250] {
+            assert!(refusals.note(&outbound(bytes), &too_large(), true));
+        }
+        assert!(outgrown(&refusals, "alerts", 200) && !outgrown(&refusals, "alerts", 199));
+        assert!(!outgrown(&refusals, "late", 300));
+    }
+
+    #[test]
+    fn one_that_was_refused_with_others_tells_of_none() {
+        let mut refusals = Refusals::default();
+        assert!(refusals.note(&outbound(300), &too_large(), false));
+        assert!(refusals.note(&outbound(300), &DeliveryError::Refused("policy".to_owned()), true));
+        assert!(!refusals.note(&outbound(300), &DeliveryError::Aborted, true));
+        assert!(!outgrown(&refusals, "alerts", 300));
+        assert_eq!(refusals.of(&outbound(300)).len(), 2);
+    }
+
+    #[test]
+    fn one_that_is_taken_after_all_clears_larger_ones_to_its_topic() {
+        let mut refusals = Refusals::default();
+        refusals.note(&outbound(200), &too_large(), true);
+        refusals.taken(&record("alerts", 199));
+        refusals.taken(&record("late", 300));
+        assert!(outgrown(&refusals, "alerts", 200));
+        refusals.taken(&record("alerts", 200));
+        assert!(!outgrown(&refusals, "alerts", 200));
+    }
+
+    #[test]
+    fn a_topic_is_taken_at_its_word_for_a_minute() {
+        let mut refusals = Refusals::default();
+        let now = Instant::now();
+        refusals.note_size(&record("alerts", 200), "large", now);
+        let known = |after| refusals.too_large("alerts", now + after).is_some();
+        assert!(known(TRUST / 2) && !known(TRUST));
+        let later = now + TRUST;
+        refusals.note_size(&record("alerts", 400), "large", later);
+        assert_eq!(refusals.too_large("alerts", later).map(|known| known.bytes), Some(400));
+    }
+}

@@ -229,6 +229,23 @@ fn a_dead_letter_that_is_too_large_shrinks_to_what_says_where_its_read_is() {
 }
 
 #[test]
+fn exactly_once_dead_letters_that_are_too_large_shrink_together() {
+    let broker = Broker::new(1);
+    broker.change(|state| state.max_bytes.insert("dead".to_owned(), 10));
+    produce(&broker, 0, (0..20).map(|n| format!("dead {n:02} {}", "x".repeat(1000))));
+    let worker = broker.start(Mode::ExactlyOnce, settings());
+    broker.wait_for("all reads", |state| state.committed.get(&partition(0)) == Some(&20));
+    stop(worker).unwrap();
+    let state = broker.state();
+    assert_eq!((state.aborted, state.published.len()), (2, 20));
+    for (n, letter) in state.published.iter().enumerate() {
+        assert_eq!((&letter.payload[..], letter.header("hotplate.truncated")), (&b""[..], Some("1008")));
+        assert_eq!(letter.header("hotplate.offset"), Some(n.to_string().as_str()));
+        assert_as_the_schema_says(letter);
+    }
+}
+
+#[test]
 fn a_record_that_is_not_delivered_stops_the_worker_before_its_offset() {
     let broker = Broker::new(1);
     let failed = DeliveryError::Failed("timed out".to_owned());
