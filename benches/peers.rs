@@ -194,7 +194,7 @@ fn queries(reads: &[Plate]) -> Vec<Query<'_>> {
 /// Every (read, entry) that the index finds.
 fn all_found(index: &Index, reads: &[Plate], ask: Ask) -> BTreeSet<(usize, u32)> {
     let mut all = BTreeSet::new();
-    index.find_batch(&queries(reads), ask, &mut Scratch::new(), &mut KeepAll, |read, found| {
+    index.find_batch(queries(reads).as_slice(), ask, &mut Scratch::new(), &mut KeepAll, |read, found| {
         all.insert((read, found.entry.entry));
     });
     all
@@ -233,7 +233,7 @@ fn time_ours(group: &mut BenchmarkGroup<'_, WallTime>, id: &str, index: &Index, 
     group.throughput(Throughput::Elements(reads.len() as u64));
     group.bench_function(id, |b| {
         b.iter(|| {
-            index.find_batch(&queries, ask, &mut scratch, &mut KeepAll, |_, found| {
+            index.find_batch(queries.as_slice(), ask, &mut scratch, &mut KeepAll, |_, found| {
                 black_box(found);
             });
         });

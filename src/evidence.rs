@@ -50,7 +50,7 @@ use explain::{Explanation, Scene};
 pub use difference::{At, Difference, Op};
 pub use gate::{Calibration, Floor, Gate, Gauge, Text};
 pub use learn::{Labelled, LearnError, Learned, Lesson, learn};
-pub use screen::{Screen, Screened};
+pub use screen::{Screen, Screened, Wide};
 pub use share::Shares;
 pub use space::ListShape;
 pub use tables::{BUILTIN, Tables, TablesError};

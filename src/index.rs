@@ -18,6 +18,7 @@ mod masks;
 mod near;
 mod packed;
 mod patterns;
+mod prefetch;
 mod segments;
 mod two;
 
@@ -193,6 +194,26 @@ pub struct Query<'a> {
     pub plate: Plate,
     /// The reader's other readings; they may repeat the plate and each other.
     pub candidates: &'a [Plate],
+}
+
+/// Reads to look around, wherever they are kept.
+pub trait Queries {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// One of them, by its position.
+    fn query(&self, nth: usize) -> Query<'_>;
+}
+
+impl Queries for [Query<'_>] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn query(&self, nth: usize) -> Query<'_> {
+        self[nth]
+    }
 }
 
 /// Which texts are tested against patterns.

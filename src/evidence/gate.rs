@@ -208,7 +208,7 @@ impl Gate {
         if spelled_alike(text.plate.symbols(), own.symbols()) {
             return text.share.min(0.0);
         }
-        let probability = |text: Plate| self.bounds.log_probability(list, text.symbols());
+        let probability = |text: Plate| self.bounds.log_probability(list, text);
         let commoner = (probability(text.plate) - probability(own)).clamp(-6.0, 6.0);
         (text.share + tables.file.pooled.syntax * commoner + tables.file.syntax.weight).min(0.0)
     }
@@ -222,7 +222,7 @@ impl Gate {
     /// What a difference has to reach around the texts of a read; `heard` says whether one of them is listed.
     #[must_use]
     pub fn floor(&self, list: &ListShape, gauge: Gauge, read: Plate, heard: bool) -> Floor {
-        let odd = f64::from(self.bounds.of(list, read.folded().symbols()).odd);
+        let odd = f64::from(self.bounds.of(list, read.folded()).odd);
         let believed = gauge.believed(odd, heard, &self.beliefs);
         let least = self.least - (believed + self.common() + gauge.doubt);
         Floor { least, doubt: gauge.doubt, own: read.folded() }
@@ -255,7 +255,7 @@ impl Gate {
     #[must_use]
     pub fn margin(&self, tables: &Tables, list: &ListShape, floor: &Floor, text: Text, listed: Plate) -> f64 {
         let (listed, source) = (listed.folded(), text.plate.folded());
-        let crowding = f64::from(self.bounds.of(list, source.symbols()).crowding);
+        let crowding = f64::from(self.bounds.of(list, source).crowding);
         let least =
             floor.least - crowding - self.most_share(tables, list, floor.own, Text { plate: source, ..text });
         if let Some(step) = single_step(listed, source) {

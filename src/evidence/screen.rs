@@ -6,10 +6,12 @@
 //! differences from a candidate are told from the texts alone to be too rare, so that nobody looks for them; of the
 //! neighbors by chance on a list of a million nine in ten end here.
 
+use std::collections::BTreeMap;
+
 use super::gate::{Beliefs, Gate, Gauge};
 use super::share::Shares;
 use super::space::{SPELLED, spelling_of, spellings};
-use super::tables::Tables;
+use super::tables::{NEUTRAL, Tables};
 use crate::plate::Plate;
 
 /// What all gates of a snapshot together let through.
@@ -25,8 +27,37 @@ pub struct Screen {
     syntax: f64,
     /// What a text gains by the syntax of the read's jurisdiction.
     rank: f64,
-    /// Belief in a misread from which on every difference from the usual text may reach what it has to.
-    wide: f64,
+    /// By reader type.
+    wide: BTreeMap<String, Wide>,
+}
+
+/// Up to which confidence every difference from a usual read without candidates is worth looking for, so that it does
+/// not pay to ask which: nearly all reads of a long list.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wide {
+    up_to: Option<f32>,
+    /// Whether it is so where the reader gives no confidence.
+    unknown: bool,
+}
+
+impl Wide {
+    /// Whether it is so for a read of this confidence.
+    #[inline]
+    #[must_use]
+    pub fn holds(self, top: Option<f32>) -> bool {
+        top.map_or(self.unknown, |top| self.up_to.is_some_and(|up_to| top <= up_to))
+    }
+
+    /// For the belief in a misread from which on every difference may reach what it has to.
+    fn new(tables: &Tables, reader: &str, beliefs: &Beliefs, least: f64) -> Self {
+        const STEPS: u8 = 128;
+        let holds = |top| {
+            let gauge = tables.gauge(Some(tables.calibration(reader)), top, true, false);
+            gauge.believed(0.0, false, beliefs) >= least
+        };
+        let steps = (0..=STEPS).map(|nth| f32::from(nth) / f32::from(STEPS));
+        Self { up_to: steps.take_while(|top| holds(Some(*top))).last(), unknown: holds(None) }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,10 +86,9 @@ impl Screen {
     #[must_use]
     pub fn new<'g>(tables: &Tables, gates: impl Iterator<Item = &'g Gate>) -> Self {
         let (syntax, rank) = (tables.file.pooled.syntax, tables.file.syntax.weight);
-        let mut screen = Self { syntax, rank, wide: f64::INFINITY, ..Self::default() };
+        let (mut screen, mut wide) = (Self { syntax, rank, ..Self::default() }, f64::INFINITY);
         for gate in gates {
-            let wide = -(tables.confusions.least_most() + gate.common() + gate.usual_width());
-            screen.wide = screen.wide.min(wide);
+            wide = wide.min(-(tables.confusions.least_most() + gate.common() + gate.usual_width()));
             screen.beliefs = gate.beliefs().clone();
             let widths = (0..spellings()).map(|text| Width::new(gate, text));
             if screen.widths.is_empty() {
@@ -70,13 +100,17 @@ impl Screen {
                 screen.widths.iter_mut().zip(widths).for_each(|(widest, width)| widest.widen(width));
             }
         }
+        let of = |reader: &str| (reader.to_owned(), Wide::new(tables, reader, &screen.beliefs, wide));
+        screen.wide =
+            if screen.widths.is_empty() { BTreeMap::new() } else { tables.readers().map(of).collect() };
         screen
     }
 
-    /// Whether all differences from a read may well be worth looking for, so that it does not pay to ask which.
+    /// Up to which confidence it does not pay to ask about the differences from a read of this reader type.
     #[must_use]
-    pub fn is_wide(&self, gauge: Gauge) -> bool {
-        gauge.believed(0.0, false, &self.beliefs) + gauge.doubt() >= self.wide
+    pub fn wide(&self, reader: &str) -> Wide {
+        let neutral = || self.wide.get(NEUTRAL).copied();
+        self.wide.get(reader).copied().or_else(neutral).unwrap_or_default()
     }
 
     /// What a read's differences have to reach; `heard` says whether one of its texts is listed.

@@ -357,20 +357,20 @@ impl CrowdBounds {
     }
 
     /// Log probability of a folded text, as near as a bound that leaves room for rounding needs it.
-    pub(super) fn log_probability(&self, list: &ListShape, text: &[u8]) -> f64 {
+    pub(super) fn log_probability(&self, list: &ListShape, text: Plate) -> f64 {
         if text.len() <= SPELLED {
-            return self.by_spelling[spelling(text)].probability.into();
+            return self.by_spelling[spelling_of(text)].probability.into();
         }
-        list.log_probability(text)
+        list.log_probability(text.symbols())
     }
 
     /// The bounds of a text of a list.
     #[inline]
-    pub(super) fn of(&self, list: &ListShape, text: &[u8]) -> Bounds {
+    pub(super) fn of(&self, list: &ListShape, text: Plate) -> Bounds {
         if text.len() <= SPELLED {
-            return self.by_spelling[spelling(text)];
+            return self.by_spelling[spelling_of(text)];
         }
-        self.by_shape.get(list.shape(text).0 as usize).copied().unwrap_or(BOUNDLESS)
+        self.by_shape.get(list.shape(text.symbols()).0 as usize).copied().unwrap_or(BOUNDLESS)
     }
 }
 
@@ -406,14 +406,7 @@ pub(super) fn spellings() -> usize {
 }
 
 /// The number of a text's spelling: for each symbol whether it is a digit, a letter, or a 0 or 1 that may be either,
-/// whether the text is folded or not.
-pub(super) fn spelling(text: &[u8]) -> usize {
-    let mut symbols = [0; SPELLED];
-    symbols[..text.len()].copy_from_slice(text);
-    spelling_among(symbols, text.len())
-}
-
-/// [`spelling`] of a plate of up to [`SPELLED`] symbols.
+/// whether the text is folded or not. For texts of up to [`SPELLED`] symbols.
 #[inline]
 pub(super) fn spelling_of(text: Plate) -> usize {
     spelling_among(std::array::from_fn(|at| text.key().to_le_bytes()[at]), text.len())

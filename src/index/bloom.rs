@@ -9,6 +9,7 @@
 
 use super::IndexError;
 use super::lines::{Added, Line, Source, Table};
+use super::prefetch::prefetch;
 
 /// Size at which the filter stops growing.
 const MOST_BYTES: usize = 6 << 20;
@@ -30,35 +31,29 @@ impl Line for u64 {
 #[derive(Debug)]
 pub(super) struct Bloom {
     words: Table<u64>,
-    bits: Bits,
+    sparse: bool,
 }
 
-/// The bits of a form in its word: three parts of its hash, or the same part three times. A branch between the two
-/// cost more than this.
-#[derive(Clone, Copy, Debug)]
-struct Bits {
-    shifts: [u32; 2],
-}
-
-impl Bits {
-    const ONE: Self = Self { shifts: [0, 0] };
-    const THREE: Self = Self { shifts: [6, 12] };
-
-    #[inline]
-    fn of(self, hash: u64) -> u64 {
-        let [second, third] = self.shifts.map(|shift| hash >> shift & 63);
-        1 << (hash & 63) | 1 << second | 1 << third
-    }
+/// The bits of a form in its word: three parts of its hash where the filter is sparse, else one. The difference is a
+/// constant where many forms are asked about: shifts by what the filter says took longer, and so did a branch.
+#[inline]
+fn bits<const SPARSE: bool>(hash: u64) -> u64 {
+    let bit = |shift: u32| 1_u64 << (hash >> shift & 63);
+    if SPARSE { bit(0) | bit(6) | bit(12) } else { bit(0) }
 }
 
 /// The hashes of a source, as bits.
-struct BitsOf<'a, S>(Bits, &'a S);
+struct BitsOf<'a, S> {
+    sparse: bool,
+    source: &'a S,
+}
 
 impl<S: Source> Source for BitsOf<'_, S> {
     type Item = u64;
 
     fn each(&self, mut take: impl FnMut(u64, u64)) {
-        self.1.each(|hash, _| take(hash, self.0.of(hash)));
+        self.source
+            .each(|hash, _| take(hash, if self.sparse { bits::<true>(hash) } else { bits::<false>(hash) }));
     }
 }
 
@@ -71,22 +66,33 @@ impl Bloom {
         source: &impl Source,
     ) -> Result<Self, IndexError> {
         let bytes = (count * bits_per_form / 8).clamp(8, MOST_BYTES);
-        let bits = if bytes * 8 / count.max(1) >= 3 { Bits::THREE } else { Bits::ONE };
-        let (words, _) = Table::build(bytes / 8, &BitsOf(bits, source))?;
-        Ok(Self { words, bits })
+        let sparse = bytes * 8 / count.max(1) >= 3;
+        let (words, _) = Table::build(bytes / 8, &BitsOf { sparse, source })?;
+        Ok(Self { words, sparse })
+    }
+
+    /// Whether there is room for several bits a form.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.sparse
     }
 
     /// Whether a form with this hash may be filed.
     #[inline]
     pub(super) fn may_hold(&self, hash: u64) -> bool {
-        let bits = self.bits.of(hash);
+        if self.sparse { self.may_hold_as::<true>(hash) } else { self.may_hold_as::<false>(hash) }
+    }
+
+    /// [`Bloom::may_hold`] where it was asked before what [`Bloom::is_sparse`] says.
+    #[inline]
+    pub(super) fn may_hold_as<const SPARSE: bool>(&self, hash: u64) -> bool {
+        let bits = bits::<SPARSE>(hash);
         self.words.home(hash) & bits == bits
     }
 
-    /// Reads the word of a form.
+    /// Asks memory for the word of a form.
     #[inline]
-    pub(super) fn touch(&self, hash: u64) -> u64 {
-        *self.words.home(hash)
+    pub(super) fn prefetch(&self, hash: u64) {
+        prefetch(self.words.home(hash));
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -6,6 +6,7 @@
 
 use super::IndexError;
 use super::lines::{Added, Line, Repeat, Source, Table};
+use super::prefetch::prefetch;
 
 /// Five keys and the entries that carry them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,10 +74,10 @@ impl Exact {
         &[]
     }
 
-    /// Reads the first line of a search, and gives what is there so that the reading is not left out.
+    /// Asks memory for the first line of a search.
     #[inline]
-    pub(super) fn touch(&self, hash: u64) -> u64 {
-        self.table.home(hash).keys[0]
+    pub(super) fn prefetch(&self, hash: u64) {
+        prefetch(self.table.home(hash));
     }
 
     /// Every key once, with the entries under it.

@@ -5,17 +5,20 @@
 //! rule out, then lines of the deletion table, then lines of the exact table. A plate found in several ways is given
 //! once, with the best of them.
 
-use std::hint::black_box;
-
 use super::near::{ALONE, Edit, ITSELF};
-use super::packed::{BITS, Packed, hash, hashes_of_some_forms, is_short, kept, len};
+use super::packed::{
+    AT_ONCE, BITS, Packed, hash, hashes_of_all_forms, hashes_of_some_forms, is_short, kept, len,
+};
 use super::patterns::Hint;
-use super::{Ask, Change, Found, Index, KeepAll, Match, PatternScope, Query, Reach, Sieve, Via, Worth};
+use super::prefetch::prefetch;
+use super::{
+    Ask, Change, Found, Index, KeepAll, Match, PatternScope, Queries, Query, Reach, Sieve, Via, Worth,
+};
 use crate::plate::Plate;
 
 /// Texts looked up together: enough to keep memory busy, few enough for their lines to stay in the first-level
-/// cache. A quarter of them took 20 % longer, half 5 %, two and four times as many were no quicker.
-const LANES: usize = 32;
+/// cache. Half of them took 4 % longer, a quarter 10 %; a query has a bit in 64.
+const LANES: usize = 64;
 
 /// Working memory of one thread. Grows to the largest answer it has seen and then stays, so that finding allocates
 /// nothing.
@@ -49,15 +52,18 @@ struct Look {
     at: u8,
 }
 
+impl Lane {
+    /// The text, if it is short and all of its forms are worth a look.
+    #[inline]
+    fn takes_all_forms(&self) -> Option<u64> {
+        let all = (1 << AT_ONCE) - 1;
+        let short = u64::try_from(self.text).ok()?;
+        (short >> (BITS * AT_ONCE) == 0 && self.worth.at & all == all).then_some(short)
+    }
+}
+
 /// The forms a text of most symbols has, and the text itself.
 const LOOKS_PER_LANE: usize = Plate::MAX_LEN + 1;
-
-/// Reads a word for each look and uses it for nothing. The loop is so short that memory is asked as often as it can
-/// be; with the hashing and the test of each word in the same loop, a miss on a million plates took 1.4 times as long.
-#[inline]
-fn touch<T: Copy>(looks: &[T], word: impl Fn(T) -> u64) {
-    black_box(looks.iter().fold(0, |all, look| all ^ word(*look)));
-}
 
 /// Moves the looks that are wanted to the front and gives their number. Every look is written and only the count
 /// depends on the answer: a branch would often be wrong, and then everything after it starts again.
@@ -126,12 +132,17 @@ struct Fit {
     via: Via,
 }
 
-/// The queries that are left, the first of which has the number `first` among all.
-#[derive(Clone, Copy)]
-struct Rest<'q> {
-    queries: &'q [Query<'q>],
+/// The queries that are left: those from `first` on.
+struct Rest<'q, Q: ?Sized> {
+    queries: &'q Q,
     first: usize,
     ask: Ask,
+}
+
+impl<Q: Queries + ?Sized> Rest<'_, Q> {
+    fn iter(&self) -> impl Iterator<Item = Query<'_>> {
+        (self.first..self.queries.count()).map(|nth| self.queries.query(nth))
+    }
 }
 
 impl Scratch {
@@ -150,24 +161,24 @@ impl Index {
     /// `visit` gets the query's position. The visits of one query come together, queries in order.
     pub fn find_batch(
         &self,
-        queries: &[Query<'_>],
+        queries: &(impl Queries + ?Sized),
         ask: Ask,
         scratch: &mut Scratch,
         sieve: &mut impl Sieve,
         mut visit: impl FnMut(usize, Found),
     ) {
         let mut next = 0;
-        while next < queries.len() {
-            let rest = Rest { queries: &queries[next..], first: next, ask };
-            let taken = self.take_lanes(rest, scratch, sieve);
+        while next < queries.count() {
+            let rest = Rest { queries, first: next, ask };
+            let taken = self.take_lanes(&rest, scratch, sieve);
             scratch.ways.clear();
             let looks = self.look(0, scratch);
             self.gather(looks, ask, scratch);
-            self.look_again(rest, scratch, sieve);
+            self.look_again(&rest, scratch, sieve);
             sift(&mut scratch.ways, next, sieve);
             self.widen(ask, scratch);
             self.resolve(scratch);
-            self.fit(&queries[next..next + taken], ask, scratch);
+            self.fit(&rest, taken, scratch);
             self.visit(scratch, |nth, found| visit(next + nth, found));
             next += taken;
         }
@@ -175,22 +186,27 @@ impl Index {
 
     /// [`Index::find_batch`] for one read. A batch is faster.
     pub fn find(&self, query: Query<'_>, ask: Ask, scratch: &mut Scratch, mut visit: impl FnMut(Found)) {
-        self.find_batch(&[query], ask, scratch, &mut KeepAll, |_, found| visit(found));
+        self.find_batch([query].as_slice(), ask, scratch, &mut KeepAll, |_, found| visit(found));
     }
 
     /// Fills the lanes with the texts of whole queries, and gives how many queries.
-    fn take_lanes(&self, rest: Rest<'_>, scratch: &mut Scratch, sieve: &mut impl Sieve) -> usize {
+    fn take_lanes<Q: Queries + ?Sized>(
+        &self,
+        rest: &Rest<'_, Q>,
+        scratch: &mut Scratch,
+        sieve: &mut impl Sieve,
+    ) -> usize {
         scratch.lanes.clear();
-        for (nth, query) in rest.queries.iter().enumerate() {
+        for (nth, query) in rest.iter().enumerate() {
             let worth = |via| {
                 self.near.as_ref().map_or(Worth::NOTHING, |_| sieve.worth(rest.first + nth, via, false))
             };
-            self.lay_out(query, number(nth), rest.ask, &mut scratch.lanes, worth);
+            self.lay_out(&query, number(nth), rest.ask, &mut scratch.lanes, worth);
             if scratch.lanes.len() >= LANES {
                 return nth + 1;
             }
         }
-        rest.queries.len()
+        rest.queries.count() - rest.first
     }
 
     /// Adds the lanes of one query, the texts that differ in classed form.
@@ -224,7 +240,12 @@ impl Index {
     }
 
     /// Looks again at the queries of which a text seems to be listed: more is worth looking for around them.
-    fn look_again(&self, rest: Rest<'_>, scratch: &mut Scratch, sieve: &mut impl Sieve) {
+    fn look_again<Q: Queries + ?Sized>(
+        &self,
+        rest: &Rest<'_, Q>,
+        scratch: &mut Scratch,
+        sieve: &mut impl Sieve,
+    ) {
         let nothing = scratch.ways.iter().filter(|way| way.change == Change::Nothing);
         let heard = nothing.fold(0_u64, |heard, way| heard | 1 << way.query);
         if heard == 0 || self.near.is_none() {
@@ -233,9 +254,9 @@ impl Index {
         let is_heard = |query: usize| heard >> query & 1 == 1;
         scratch.ways.retain(|way| !is_heard(way.query as usize));
         let first = scratch.lanes.len();
-        for (nth, query) in rest.queries.iter().enumerate().take(LANES).filter(|(nth, _)| is_heard(*nth)) {
+        for (nth, query) in rest.iter().enumerate().take(LANES).filter(|(nth, _)| is_heard(*nth)) {
             let worth = |via| sieve.worth(rest.first + nth, via, true);
-            self.lay_out(query, number(nth), rest.ask, &mut scratch.lanes, worth);
+            self.lay_out(&query, number(nth), rest.ask, &mut scratch.lanes, worth);
         }
         let looks = self.look(first, scratch);
         self.gather(looks, rest.ask, scratch);
@@ -247,24 +268,39 @@ impl Index {
     /// many.
     fn look(&self, first: usize, scratch: &mut Scratch) -> usize {
         let Scratch { lanes, looks, .. } = scratch;
-        let most = (lanes.len() - first) * LOOKS_PER_LANE;
+        let most = (lanes.len() - first) * LOOKS_PER_LANE + AT_ONCE;
         if looks.len() < most {
             looks.resize(most, Look::default());
         }
         let mut count = 0;
         for (lane, number) in lanes.iter().zip(0..).skip(first) {
-            let mut add = |hash, at| {
+            if let Some(short) = lane.takes_all_forms() {
+                let forms = (0..).zip(hashes_of_all_forms(short));
+                for (look, (at, hash)) in looks[count..count + AT_ONCE].iter_mut().zip(forms) {
+                    self.bloom.prefetch(hash);
+                    *look = Look { hash, lane: number, at };
+                }
+                count += len(lane.text);
+            } else {
+                hashes_of_some_forms(lane.text, lane.worth.at, |hash, at| {
+                    self.bloom.prefetch(hash);
+                    looks[count] = Look { hash, lane: number, at };
+                    count += 1;
+                });
+            }
+            if lane.worth.missing || !lane.covered {
+                let (hash, at) = (hash(lane.text), if lane.worth.missing { ITSELF } else { ALONE });
+                self.bloom.prefetch(hash);
                 looks[count] = Look { hash, lane: number, at };
                 count += 1;
-            };
-            hashes_of_some_forms(lane.text, lane.worth.at, &mut add);
-            if lane.worth.missing || !lane.covered {
-                add(hash(lane.text), if lane.worth.missing { ITSELF } else { ALONE });
             }
         }
         let looks = &mut looks[..count];
-        touch(looks, |look| self.bloom.touch(look.hash));
-        thin(looks, |look| self.bloom.may_hold(look.hash))
+        if self.bloom.is_sparse() {
+            thin(looks, |look| self.bloom.may_hold_as::<true>(look.hash))
+        } else {
+            thin(looks, |look| self.bloom.may_hold_as::<false>(look.hash))
+        }
     }
 
     /// Turns forms into plates that may be listed.
@@ -274,7 +310,7 @@ impl Index {
         let edits_asked = ask.around_read.max(ask.around_candidates.unwrap_or_default()) >= Reach::OneEdit;
         match &self.near {
             Some(near) if edits_asked => {
-                touch(looks, |look| near.touch(look.hash));
+                looks.iter().for_each(|look| near.prefetch(look.hash));
                 let promising = thin(looks, |look| near.is_promising(look.hash, look.at));
                 for look in &looks[..promising] {
                     let Lane { text, query, via, reach, .. } = lanes[look.lane as usize];
@@ -329,7 +365,7 @@ impl Index {
     fn resolve(&self, scratch: &mut Scratch) {
         let Scratch { ways, answers, .. } = scratch;
         answers.clear();
-        touch(ways, |way| self.exact.touch(hash(way.plate)));
+        ways.iter().for_each(|way| self.exact.prefetch(hash(way.plate)));
         for &Way { query, plate, edits, via, .. } in ways.iter() {
             let hash = hash(plate);
             let key = kept(plate, hash);
@@ -342,7 +378,7 @@ impl Index {
             }
         }
         // Nothing here needs the listed plates, but whoever is visited does.
-        touch(answers, |answer| self.segments.plate(answer.found.entry).symbols()[0].into());
+        answers.iter().for_each(|answer| prefetch(self.segments.plate(answer.found.entry)));
     }
 
     /// Visits the entries found by plate and by pattern, query by query.
@@ -361,18 +397,18 @@ impl Index {
         visit_fits(u32::MAX, &mut visit);
     }
 
-    /// Lists the patterns that the queries fit.
-    fn fit(&self, queries: &[Query<'_>], ask: Ask, scratch: &mut Scratch) {
-        let Scratch { fits, hints, .. } = scratch;
+    /// Lists the patterns that the next `count` queries fit.
+    fn fit<Q: Queries + ?Sized>(&self, rest: &Rest<'_, Q>, count: usize, scratch: &mut Scratch) {
+        let (Scratch { fits, hints, .. }, ask) = (scratch, rest.ask);
         fits.clear();
         if self.patterns.is_empty() || ask.patterns == PatternScope::Nothing {
             return;
         }
-        self.patterns.fitting(queries.iter().map(|query| query.plate), hints, |query, id| {
+        self.patterns.fitting(rest.iter().take(count).map(|query| query.plate), hints, |query, id| {
             fits.push(Fit { query: number(query), id, via: Via::Read });
         });
         if ask.patterns == PatternScope::ReadAndCandidates {
-            for (query, Query { candidates, .. }) in queries.iter().enumerate() {
+            for (query, Query { candidates, .. }) in rest.iter().take(count).enumerate() {
                 self.patterns.fitting(candidates.iter().copied(), hints, |nth, id| {
                     if let Ok(nth) = u16::try_from(nth) {
                         fits.push(Fit { query: number(query), id, via: Via::Candidate(nth) });

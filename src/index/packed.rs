@@ -136,6 +136,17 @@ pub(super) fn hashes_of_some_forms(packed: Packed, positions: u16, mut take: imp
     }
 }
 
+/// Symbols of a plate all forms of which are made at once.
+pub(super) const AT_ONCE: usize = 8;
+
+/// The hashes of all forms of a plate of up to [`AT_ONCE`] symbols, by the position of the symbol removed, and that of
+/// the plate where there is none. Without a branch: the end of a loop over the symbols is often predicted wrongly.
+#[inline]
+pub(super) fn hashes_of_all_forms(short: u64) -> [u64; AT_ONCE] {
+    let change = short ^ short >> BITS;
+    std::array::from_fn(|at| fold(short ^ change & u64::MAX << (BITS * at), LOW))
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "a plate's positions")]
 fn narrow(at: usize) -> u8 {
     at as u8

@@ -12,7 +12,6 @@
 //! dense one no less.
 
 use std::collections::HashMap;
-use std::hint::black_box;
 use std::ops::{Range, RangeInclusive};
 
 use aho_corasick::automaton::{Automaton, StateID};
@@ -23,7 +22,8 @@ use aho_corasick::{Anchored, MatchKind};
 use super::IndexError;
 use super::literals::Literals;
 use super::masks::{Known, Masks};
-use super::packed::{Alphabet, BITS, Packed, SHORT_SYMBOLS, symbol};
+use super::packed::{Alphabet, BITS, Packed, SHORT_SYMBOLS, len, symbol};
+use super::prefetch::prefetch;
 use crate::plate::{Equivalents, Pattern, Plate, Token};
 
 /// A run of known symbols, or a part of one, as their codes.
@@ -91,10 +91,10 @@ struct Test {
     decides: bool,
 }
 
-/// A read as tests want it.
+/// A read as tests want it: its first symbols, the first one lowest, and its last ones, the last one highest.
 struct Text {
     from_begin: u64,
-    codes: Packed,
+    from_end: u64,
     length: u8,
 }
 
@@ -125,7 +125,7 @@ impl Patterns {
         };
         let literals = all.add_tests(&others);
         if !literals.is_empty() {
-            all.filter = Literals::new(&literals);
+            all.filter = Literals::new(&literals, BEGIN);
             all.automaton = Some(Automata::build(&literals)?);
         }
         Ok(all)
@@ -184,9 +184,17 @@ impl Patterns {
                     masks.fitting(codes, plate.len(), |id| found(number, id));
                 }
                 self.test_bare(plate, codes, |id| found(number, id));
-                let walker = Walker::new(number, plate, codes);
-                if self.filter.as_ref().is_none_or(|filter| filter.may_be_in(walker.in_full(), plate.len())) {
-                    return Some(walker);
+                let text = with_ends(plate, codes);
+                let filter = self.filter.as_ref();
+                let part = filter.map_or(0..plate.len() + 2, |filter| filter.may_be_in(text, plate.len()));
+                if !part.is_empty() {
+                    return Some(Walker {
+                        plate,
+                        number,
+                        codes,
+                        ahead: cut(text, part),
+                        state: StateID::ZERO,
+                    });
                 }
             }
             None
@@ -206,8 +214,7 @@ impl Patterns {
                 None => {}
             }
         }
-        let first = |hint: &Hint| self.tests[self.starts[hint.literal] as usize].symbols;
-        black_box(hints.iter().fold(0, |all, hint| all ^ first(hint)));
+        hints.iter().for_each(|hint| prefetch(&self.tests[self.starts[hint.literal] as usize]));
         for hint in hints.iter() {
             self.test(hint, |id| found(hint.number, id));
         }
@@ -271,21 +278,21 @@ struct Walker {
     plate: Plate,
     number: usize,
     codes: Packed,
-    /// The codes that are still to come, the next one lowest, [`END`] last.
+    /// The codes that are still to come, the next one lowest.
     ahead: Packed,
     state: StateID,
 }
 
-impl Walker {
-    fn new(number: usize, plate: Plate, codes: Packed) -> Self {
-        let ahead = codes | Packed::from(END) << (BITS * plate.len());
-        Self { plate, number, codes, ahead, state: StateID::ZERO }
-    }
+/// The codes of a plate between those of its ends.
+#[inline]
+fn with_ends(plate: Plate, codes: Packed) -> Packed {
+    (codes | Packed::from(END) << (BITS * plate.len())) << BITS | Packed::from(BEGIN)
+}
 
-    /// The codes between those of the ends.
-    fn in_full(&self) -> Packed {
-        self.ahead << BITS | Packed::from(BEGIN)
-    }
+/// Some of the codes, the first one lowest.
+#[inline]
+fn cut(codes: Packed, part: Range<usize>) -> Packed {
+    codes >> (BITS * part.start) & ((1 << (BITS * part.len())) - 1)
 }
 
 /// Gives each literal that stands in a text, once for each place.
@@ -293,10 +300,15 @@ impl Walker {
 fn walk(automaton: &impl Automaton, walkers: &mut [Walker], hints: &mut Vec<Hint>) {
     let Ok(start) = automaton.start_state(Anchored::No) else { return };
     // No literal is a beginning alone.
-    let start = automaton.next_state(Anchored::No, start, BEGIN);
-    walkers.iter_mut().for_each(|walker| walker.state = start);
-    let longest = walkers.iter().map(|walker| walker.plate.len()).max().unwrap_or_default();
-    for _ in 0..=longest {
+    let begun = automaton.next_state(Anchored::No, start, BEGIN);
+    for walker in &mut *walkers {
+        walker.state = start;
+        if symbol(walker.ahead, 0) == BEGIN {
+            (walker.state, walker.ahead) = (begun, walker.ahead >> BITS);
+        }
+    }
+    let longest = walkers.iter().map(|walker| len(walker.ahead)).max().unwrap_or_default();
+    for _ in 0..longest {
         for walker in &mut *walkers {
             let code = symbol(walker.ahead, 0);
             if code == 0 {
@@ -318,14 +330,11 @@ fn walk(automaton: &impl Automaton, walkers: &mut [Walker], hints: &mut Vec<Hint
 }
 
 impl Text {
-    #[expect(clippy::cast_possible_truncation, reason = "ten symbols of six bits, and plates are short")]
+    #[expect(clippy::cast_possible_truncation, reason = "the last and the first ten symbols of six bits")]
+    #[inline]
     fn new(codes: Packed, length: usize) -> Self {
-        Self { from_begin: codes as u64 & COMPARED_MASK, codes, length: length as u8 }
-    }
-
-    /// The codes from the end, the last one lowest.
-    fn backwards(&self) -> u64 {
-        join((0..usize::from(self.length)).rev().map(|at| symbol(self.codes, at)))
+        let last = codes << (BITS * (2 * COMPARED - length)) >> (BITS * COMPARED);
+        Self { from_begin: codes as u64 & COMPARED_MASK, from_end: last as u64, length: length as u8 }
     }
 }
 
@@ -337,14 +346,14 @@ impl Test {
         let tail = tokens.iter().rev().position(|t| *t == Token::Run).unwrap_or(tokens.len());
         let known = |tokens: &[Token]| tokens.iter().filter(|t| matches!(t, Token::Known(_))).count();
         let from_end = known(&tokens[tokens.len() - tail..]) > known(&tokens[..head]);
-        let compared: Vec<Token> = if from_end {
-            tokens.iter().rev().take(tail.min(COMPARED)).copied().collect()
+        let compared = if from_end {
+            &tokens[tokens.len() - tail.min(COMPARED)..]
         } else {
-            tokens[..head.min(COMPARED)].to_vec()
+            &tokens[..head.min(COMPARED)]
         };
-        let mask = join(compared.iter().map(|t| if matches!(t, Token::Known(_)) { 0x3F } else { 0 }));
-        let symbols =
-            join(compared.iter().map(|t| if let Token::Known(s) = t { folded.read_symbol(*s) } else { 0 }));
+        let place = if from_end { COMPARED - compared.len() } else { 0 };
+        let mask = join(place, compared, |_| 0x3F);
+        let symbols = join(place, compared, |symbol| folded.read_symbol(symbol));
         let lengths = lengths(pattern, runs);
         Self {
             mask,
@@ -354,22 +363,22 @@ impl Test {
             longest: *lengths.end(),
             from_end,
             // All that is known was compared, and there is at most one run, at the end that was not counted from.
-            decides: known(&compared) == pattern.known() && runs <= 1,
+            decides: known(compared) == pattern.known() && runs <= 1,
         }
     }
 
+    #[inline]
     fn passes(&self, text: &Text) -> bool {
-        if !(self.shortest..=self.longest).contains(&text.length) {
-            return false;
-        }
-        let symbols = if self.from_end { text.backwards() } else { text.from_begin };
-        (symbols ^ self.symbols) & self.mask == 0
+        let symbols = if self.from_end { text.from_end } else { text.from_begin };
+        let fits = (symbols ^ self.symbols) & self.mask == 0;
+        fits & (text.length >= self.shortest) & (text.length <= self.longest)
     }
 }
 
-/// Up to [`COMPARED`] codes as one number, the first one lowest.
-fn join(codes: impl Iterator<Item = u8>) -> u64 {
-    codes.take(COMPARED).zip(0..).fold(0, |sum, (code, at)| sum | u64::from(code) << (BITS * at))
+/// The codes of known symbols as one number, the first token's at a place, lower ones lower.
+fn join(place: usize, tokens: &[Token], code: impl Fn(u8) -> u8) -> u64 {
+    let of = |token: &Token| if let Token::Known(symbol) = token { code(*symbol) } else { 0 };
+    tokens.iter().zip(place..).fold(0, |sum, (token, at)| sum | u64::from(of(token)) << (BITS * at))
 }
 
 /// How seldom a plate holds a literal by chance: ten times the logarithm, where symbols were equally common.

@@ -202,7 +202,7 @@ proptest! {
         let ask = Ask { around_read: Reach::OneEdit, around_candidates: None, patterns: PatternScope::Nothing };
         let mut sieve = Picky { texts: &texts, sets: &sets, seed };
         let mut found = vec![BTreeMap::new(); queries.len()];
-        index.find_batch(&queries, ask, &mut Scratch::new(), &mut sieve, |query, one| {
+        index.find_batch(queries.as_slice(), ask, &mut Scratch::new(), &mut sieve, |query, one| {
             found[query].insert(one.entry, (one.by, one.via));
         });
         for (nth, query) in queries.iter().enumerate() {

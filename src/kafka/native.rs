@@ -1,4 +1,4 @@
-//! What the safe wrapper of the client cannot do: the only `unsafe` code of the program.
+//! What the safe wrapper of the client cannot do: the only `unsafe` code beside the hint in `index/prefetch`.
 //!
 //! Owns a few calls of librdkafka's C interface, each behind a safe function:
 //! - the mock cluster lets a first consumer wait three seconds for others, which only C can turn off;

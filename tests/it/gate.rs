@@ -171,7 +171,7 @@ fn unscreened(snapshot: &Snapshot, decoded: &Decoded) -> BTreeMap<usize, Vec<Fou
         let candidates: Vec<Plate> = decoded.candidates_of(head).iter().map(|own| own.plate).collect();
         let query = Query { plate, candidates: &candidates };
         let (mut scratch, ask) = (Scratch::new(), snapshot.ask());
-        snapshot.index().find_batch(&[query], ask, &mut scratch, &mut KeepAll, |_, found| {
+        snapshot.index().find_batch([query].as_slice(), ask, &mut scratch, &mut KeepAll, |_, found| {
             all.entry(nth).or_default().push(found);
         });
     }

@@ -134,7 +134,7 @@ fn found(listed: &[Listed], reads: &[Plate]) -> BTreeSet<Hit> {
     let mut scratch = Scratch::new();
     let queries: Vec<_> = reads.iter().map(|&plate| Query { plate, candidates: &[] }).collect();
     let mut all = BTreeSet::new();
-    index.find_batch(&queries, ask, &mut scratch, &mut KeepAll, |query, found| {
+    index.find_batch(queries.as_slice(), ask, &mut scratch, &mut KeepAll, |query, found| {
         let new = all.insert((query, found.entry.entry, found.by == Match::Pattern));
         assert!(new && found.via == Via::Read, "an entry is visited once");
     });

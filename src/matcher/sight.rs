@@ -1,0 +1,183 @@
+//! One read and what was found around it: by which kind each list admits it, and what its gate says.
+//!
+//! Owns the order in which kinds are tried and the bound of what a neighbor may come to. Guarantees for one list what
+//! it would give if that list were alone.
+
+use super::Near;
+use crate::evidence::{Calibration, Floor, Gauge, Shares, Text};
+use crate::index::{EntryRef, Found, Match};
+use crate::plate::{Equivalents, Plate};
+use crate::policy::{MatchKind, MatchPolicy};
+use crate::read::{Candidate, ReadHead};
+use crate::snapshot::Snapshot;
+
+/// One read, as it is judged what came near it.
+#[derive(Clone, Copy)]
+pub(super) struct Sight<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) head: &'a ReadHead,
+    pub(super) candidates: &'a [Candidate],
+    /// Its position among the reads.
+    pub(super) read: usize,
+}
+
+impl Sight<'_> {
+    /// Visits those of the entries found around the read that may turn out to be hits.
+    pub(super) fn judge<'r>(
+        self,
+        found: &[Found],
+        reader: impl Fn() -> Option<&'r str>,
+        visit: &mut impl FnMut(Near),
+    ) {
+        let Ok(read) = self.head.plate else { return };
+        let heard = found.iter().any(|found| found.by == Match::Edits(0));
+        let (mut known, mut floor) = (None, None);
+        for one in found {
+            let Some(kind) = self.admit(read, *one) else { continue };
+            let near = Near {
+                read: self.read,
+                entry: one.entry,
+                kind,
+                via: one.via,
+                edits: if let Match::Edits(edits) = one.by { edits } else { 0 },
+                margin: f64::INFINITY,
+            };
+            if said_by_reader(kind) {
+                visit(near);
+                continue;
+            }
+            let (gauge, shares) = *known.get_or_insert_with(|| {
+                let tables = &self.snapshot.rules().evidence;
+                let calibration = reader().map(|reader| tables.calibration(reader));
+                let top = self.top();
+                let shares = tables.shares(calibration, top, read, self.candidates);
+                (self.gauge(calibration, top), shares)
+            });
+            let list = self.snapshot.list_of(one.entry);
+            if floor.is_none_or(|(of, _)| of != list) {
+                let gate = self.snapshot.gate(list);
+                floor = Some((list, gate.floor(self.snapshot.shape(list), gauge, read, heard)));
+            }
+            let margin =
+                floor.map_or(f64::INFINITY, |(_, floor)| self.margin(&floor, &shares, read, list, &near));
+            if margin >= 0.0 {
+                visit(Near { margin, ..near });
+            }
+        }
+    }
+
+    /// The kind by which a found entry may be a hit, if its list allows one.
+    fn admit(self, read: Plate, found: Found) -> Option<MatchKind> {
+        let Self { snapshot, head, candidates, .. } = self;
+        let policy = snapshot.policy(snapshot.list_of(found.entry));
+        if head.confidence.is_some_and(|confidence| confidence < policy.min_confidence) {
+            return None;
+        }
+        let Match::Edits(edits) = found.by else {
+            return policy.allows(MatchKind::Pattern).then_some(MatchKind::Pattern);
+        };
+        let listed = self.listed(found.entry);
+        if edits > 0 {
+            // Not equal to the read nor to a candidate in classed form, so in no other.
+            let may = policy.allows(MatchKind::Edit) && is_edit(policy, listed, edits);
+            return may.then_some(MatchKind::Edit);
+        }
+        kind_of(policy, &snapshot.rules().equivalents, &Sides { read, listed, candidates, edits })
+    }
+
+    /// The read's plate, then its candidates.
+    pub(super) fn text(&self, read: Plate, nth: usize) -> Plate {
+        let candidate = nth.checked_sub(1).and_then(|nth| self.candidates.get(nth));
+        candidate.map_or(read, |own| own.plate)
+    }
+
+    fn listed(self, entry: EntryRef) -> Plate {
+        self.snapshot.hotlist_of(entry).plates[entry.entry as usize]
+    }
+
+    pub(super) fn gauge(self, reader: Option<Calibration<'_>>, top: Option<f32>) -> Gauge {
+        self.snapshot.rules().evidence.gauge(reader, top, self.is_bare(), self.head.by_character)
+    }
+
+    /// Whether the reader gives no other text.
+    fn is_bare(self) -> bool {
+        let same = |read: Plate, own: Plate| own == read || own.folded() == read.folded();
+        self.head.plate.is_ok_and(|read| self.candidates.iter().all(|own| same(read, own.plate)))
+    }
+
+    /// The best confidence among the read and its candidates.
+    pub(super) fn top(self) -> Option<f32> {
+        let best = self.candidates.iter().map(|candidate| candidate.confidence).fold(0.0, f32::max);
+        if best > 0.0 { Some(best) } else { self.head.confidence.filter(|&own| own > 0.0) }
+    }
+
+    /// By how much a neighbor may turn out to be a hit, by whichever text of the reader it is the most.
+    fn margin(self, floor: &Floor, shares: &Shares, read: Plate, list: u16, near: &Near) -> f64 {
+        let listed = self.listed(near.entry);
+        let (gate, shape) = (self.snapshot.gate(list), self.snapshot.shape(list));
+        let tables = &self.snapshot.rules().evidence;
+        let candidates = self.candidates.iter().enumerate().filter(|(_, own)| own.plate != read);
+        let texts = candidates.map(|(nth, own)| Text { plate: own.plate, share: shares.of(nth) });
+        let margins = texts
+            .chain([Text { plate: read, share: 0.0 }])
+            .map(|text| gate.margin(tables, shape, floor, text, listed));
+        margins.fold(f64::NEG_INFINITY, f64::max)
+    }
+}
+
+/// Whether the listed text is one that the reader said, or that no gate can judge: these are always weighed.
+fn said_by_reader(kind: MatchKind) -> bool {
+    matches!(kind, MatchKind::Exact | MatchKind::Folded | MatchKind::Candidate | MatchKind::Pattern)
+}
+
+fn is_edit(policy: &MatchPolicy, listed: Plate, edits: u8) -> bool {
+    listed.len() >= usize::from(policy.min_fuzzy_length) && edits <= policy.edits()
+}
+
+/// What is compared: a read with its candidates, and a listed plate at a distance.
+#[derive(Clone, Copy, Debug)]
+struct Sides<'a> {
+    read: Plate,
+    listed: Plate,
+    candidates: &'a [Candidate],
+    edits: u8,
+}
+
+fn kind_of(policy: &MatchPolicy, equivalents: &Equivalents, sides: &Sides<'_>) -> Option<MatchKind> {
+    let Sides { read, listed, candidates, edits } = *sides;
+    let folded = listed.folded();
+    let long_enough = listed.len() >= usize::from(policy.min_fuzzy_length);
+    MatchKind::ALL.into_iter().find(|&kind| {
+        policy.allows(kind)
+            && match kind {
+                MatchKind::Exact => read == listed,
+                MatchKind::Folded => read.folded() == folded,
+                MatchKind::Equivalent => {
+                    long_enough
+                        && equivalent_symbols(equivalents, read, listed)
+                            .is_some_and(|count| count <= usize::from(policy.equivalent_budget))
+                }
+                MatchKind::Candidate => candidates.iter().any(|candidate| candidate.plate.folded() == folded),
+                MatchKind::Edit => is_edit(policy, listed, edits),
+                MatchKind::Pattern => false,
+            }
+    })
+}
+
+/// How many symbols differ beyond the fold, if all that differ are equivalent.
+fn equivalent_symbols(equivalents: &Equivalents, read: Plate, listed: Plate) -> Option<usize> {
+    let (read, listed) = (read.folded(), listed.folded());
+    if read.len() != listed.len() {
+        return None;
+    }
+    let mut count = 0;
+    for (&a, &b) in read.symbols().iter().zip(listed.symbols()) {
+        if a != b {
+            if !equivalents.same(a, b) {
+                return None;
+            }
+            count += 1;
+        }
+    }
+    Some(count)
+}
