@@ -136,16 +136,18 @@ impl<'s> Oracle<'s> {
             MatchKind::Equivalent | MatchKind::Edit => {
                 let (gate, shape, tables) =
                     (snapshot.gate(list), snapshot.shape(list), &snapshot.rules().evidence);
-                let floor = gate.floor(shape, subject.gauge, subject.read, heard);
+                let floor = gate.floor(tables, shape, subject.gauge, &Text::new(subject.read, 0.0), heard);
                 let candidates = subject.candidates.iter().enumerate();
                 let texts = candidates
-                    .map(|(nth, plate)| Text { plate: *plate, share: subject.shares.of(nth) })
-                    .chain([Text { plate: subject.read, share: 0.0 }]);
-                let margin = |text: Text| gate.margin(tables, shape, &floor, text, listed);
+                    .map(|(nth, plate)| (*plate, subject.shares.of(nth)))
+                    .chain([(subject.read, 0.0)]);
+                let margin = |(plate, share): (Plate, f64)| {
+                    gate.margin(tables, shape, &floor, &Text::new(plate, share), listed.folded())
+                };
                 let margins = || texts.clone().map(margin);
                 let equivalents = &snapshot.rules().equivalents;
-                let asked = |text: &Text| {
-                    around(equivalents, text.plate, true).contains(&equivalents.classed(listed))
+                let asked = |(plate, _): &(Plate, f64)| {
+                    around(equivalents, *plate, true).contains(&equivalents.classed(listed))
                 };
                 match margins().fold(f64::NEG_INFINITY, f64::max) {
                     most if most < 0.0 => None,

@@ -11,7 +11,7 @@
 
 use super::align::{Step, align, single_step, two_substituted};
 use super::explain::{pattern_rarity, swapped};
-use super::space::{CrowdBounds, ListShape, least_ways, round_up, spelled_alike};
+use super::space::{CrowdBounds, ListShape, Spelled, least_ways, round_up};
 use super::tables::{Reader, Tables};
 use super::{Scales, log_odds};
 use crate::plate::{Pattern, Plate};
@@ -24,7 +24,6 @@ pub struct Gate {
     least: f64,
     /// Log share of misreads with one difference.
     one_step: f64,
-    beliefs: Beliefs,
     /// Most that jurisdiction and vehicle can speak for an entry.
     besides: f64,
     /// By length of the text: most that a difference beyond the first can add.
@@ -50,17 +49,26 @@ pub struct Floor {
     /// Least sum of the rate, of the crowding around the text and of its share.
     least: f64,
     doubt: f64,
-    /// The read, folded.
-    own: Plate,
+    own: Text,
 }
 
 /// One of the reader's texts.
 #[derive(Clone, Copy, Debug)]
 pub struct Text {
-    /// As read, normalized.
-    pub plate: Plate,
-    /// How much of the reader's texts it is at most, without what a list adds; of no account for the read itself.
-    pub share: f64,
+    /// Folded.
+    plate: Plate,
+    spelled: Spelled,
+    share: f64,
+}
+
+impl Text {
+    /// A text as read, normalized, and how much of the reader's texts it is at most, without what a list adds; that is
+    /// of no account for the read itself.
+    #[must_use]
+    pub fn new(plate: Plate, share: f64) -> Self {
+        let plate = plate.folded();
+        Self { plate, spelled: Spelled::of(plate), share }
+    }
 }
 
 impl Tables {
@@ -185,7 +193,6 @@ impl Gate {
             bounds: CrowdBounds::new(list, tables),
             least,
             one_step,
-            beliefs: Beliefs::new((pooled.one_op + pooled.two_ops + pooled.three_ops).min(1.0)),
             besides: tables.most_besides(scales.vehicle),
             further: std::array::from_fn(|len| fewer - least_ways(tables.confusions.sums(), len)),
             most_by_two: 2.0 * tables.confusions.most(),
@@ -200,16 +207,16 @@ impl Gate {
         self.usual - self.least
     }
 
-    /// Most that the share of a folded text among the reader's weighs on the list.
-    fn most_share(&self, tables: &Tables, list: &ListShape, own: Plate, text: Text) -> f64 {
-        if text.plate == own || text.share == f64::INFINITY {
+    /// Most that the share of a text among the reader's weighs on the list.
+    fn most_share(&self, tables: &Tables, list: &ListShape, own: &Text, text: &Text) -> f64 {
+        if text.plate == own.plate || text.share == f64::INFINITY {
             return 0.0;
         }
-        if spelled_alike(text.plate.symbols(), own.symbols()) {
+        if text.spelled.is_alike(text.plate, own.spelled, own.plate) {
             return text.share.min(0.0);
         }
-        let probability = |text: Plate| self.bounds.log_probability(list, text);
-        let commoner = (probability(text.plate) - probability(own)).clamp(-6.0, 6.0);
+        let probability = |text: &Text| self.bounds.log_probability(list, text.spelled, text.plate);
+        let commoner = (probability(text) - probability(own)).clamp(-6.0, 6.0);
         (text.share + tables.file.pooled.syntax * commoner + tables.file.syntax.weight).min(0.0)
     }
 
@@ -221,20 +228,16 @@ impl Gate {
 
     /// What a difference has to reach around the texts of a read; `heard` says whether one of them is listed.
     #[must_use]
-    pub fn floor(&self, list: &ListShape, gauge: Gauge, read: Plate, heard: bool) -> Floor {
-        let odd = f64::from(self.bounds.of(list, read.folded()).odd);
-        let believed = gauge.believed(odd, heard, &self.beliefs);
+    pub fn floor(&self, tables: &Tables, list: &ListShape, gauge: Gauge, read: &Text, heard: bool) -> Floor {
+        let odd = f64::from(self.bounds.of(list, read.spelled, read.plate).odd);
+        let believed = gauge.believed(odd, heard, &tables.beliefs);
         let least = self.least - (believed + self.common() + gauge.doubt);
-        Floor { least, doubt: gauge.doubt, own: read.folded() }
+        Floor { least, doubt: gauge.doubt, own: *read }
     }
 
     /// Most that all weights come to which do not depend on the texts.
     pub(super) fn common(&self) -> f64 {
         self.one_step + self.besides
-    }
-
-    pub(super) fn beliefs(&self) -> &Beliefs {
-        &self.beliefs
     }
 
     /// By the number of a spelling: how far crowding exceeds the least weight of a hit, the oddness, and the log
@@ -250,14 +253,20 @@ impl Gate {
         (2.0 * (further + tables.confusions.most())).max(0.0)
     }
 
-    /// By how much a listed plate may be a hit, going by what differs from this text of the reader and with all that
-    /// jurisdiction and vehicle can speak for it; below 0 it cannot.
+    /// By how much a listed plate, folded, may be a hit, going by what differs from this text of the reader and with
+    /// all that jurisdiction and vehicle can speak for it; below 0 it cannot.
     #[must_use]
-    pub fn margin(&self, tables: &Tables, list: &ListShape, floor: &Floor, text: Text, listed: Plate) -> f64 {
-        let (listed, source) = (listed.folded(), text.plate.folded());
-        let crowding = f64::from(self.bounds.of(list, source).crowding);
-        let least =
-            floor.least - crowding - self.most_share(tables, list, floor.own, Text { plate: source, ..text });
+    pub fn margin(
+        &self,
+        tables: &Tables,
+        list: &ListShape,
+        floor: &Floor,
+        text: &Text,
+        listed: Plate,
+    ) -> f64 {
+        let source = text.plate;
+        let crowding = f64::from(self.bounds.of(list, text.spelled, source).crowding);
+        let least = floor.least - crowding - self.most_share(tables, list, &floor.own, text);
         if let Some(step) = single_step(listed, source) {
             return tables.confusions.step(step, listed.len()) - least;
         }

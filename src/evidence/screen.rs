@@ -86,10 +86,10 @@ impl Screen {
     #[must_use]
     pub fn new<'g>(tables: &Tables, gates: impl Iterator<Item = &'g Gate>) -> Self {
         let (syntax, rank) = (tables.file.pooled.syntax, tables.file.syntax.weight);
-        let (mut screen, mut wide) = (Self { syntax, rank, ..Self::default() }, f64::INFINITY);
+        let (mut screen, mut wide) =
+            (Self { syntax, rank, beliefs: tables.beliefs.clone(), ..Self::default() }, f64::INFINITY);
         for gate in gates {
             wide = wide.min(-(tables.confusions.least_most() + gate.common() + gate.usual_width()));
-            screen.beliefs = gate.beliefs().clone();
             let widths = (0..spellings()).map(|text| Width::new(gate, text));
             if screen.widths.is_empty() {
                 screen.widths = widths.collect();

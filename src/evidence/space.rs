@@ -357,20 +357,20 @@ impl CrowdBounds {
     }
 
     /// Log probability of a folded text, as near as a bound that leaves room for rounding needs it.
-    pub(super) fn log_probability(&self, list: &ListShape, text: Plate) -> f64 {
-        if text.len() <= SPELLED {
-            return self.by_spelling[spelling_of(text)].probability.into();
+    pub(super) fn log_probability(&self, list: &ListShape, spelled: Spelled, text: Plate) -> f64 {
+        match spelled.number() {
+            Some(number) => self.by_spelling[number].probability.into(),
+            None => list.log_probability(text.symbols()),
         }
-        list.log_probability(text.symbols())
     }
 
-    /// The bounds of a text of a list.
+    /// The bounds of a folded text of a list.
     #[inline]
-    pub(super) fn of(&self, list: &ListShape, text: Plate) -> Bounds {
-        if text.len() <= SPELLED {
-            return self.by_spelling[spelling_of(text)];
+    pub(super) fn of(&self, list: &ListShape, spelled: Spelled, text: Plate) -> Bounds {
+        match spelled.number() {
+            Some(number) => self.by_spelling[number],
+            None => self.by_shape.get(list.shape(text.symbols()).0 as usize).copied().unwrap_or(BOUNDLESS),
         }
-        self.by_shape.get(list.shape(text.symbols()).0 as usize).copied().unwrap_or(BOUNDLESS)
     }
 }
 
@@ -418,6 +418,35 @@ fn spelling_among(symbols: [u8; SPELLED], len: usize) -> usize {
     let number: usize = (0..SPELLED).map(|at| KINDS[usize::from(symbols[at] & 0x7F)] * THREES[at]).sum();
     // Before the texts of this length stand those of all lesser ones.
     number + (THREES[len] - 1) / 2
+}
+
+/// How a text is spelled, if it is short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spelled(u16);
+
+impl Spelled {
+    /// Of a text of more than [`SPELLED`] symbols.
+    const LONG: Self = Self(u16::MAX);
+
+    #[inline]
+    pub(super) fn of(text: Plate) -> Self {
+        if text.len() > SPELLED {
+            return Self::LONG;
+        }
+        Self(u16::try_from(spelling_of(text)).unwrap_or(u16::MAX))
+    }
+
+    /// The number of the spelling.
+    #[inline]
+    pub(super) fn number(self) -> Option<usize> {
+        (self != Self::LONG).then_some(usize::from(self.0))
+    }
+
+    /// Whether this text has digits and letters where the other one has them, so that they are equally common.
+    #[inline]
+    pub(super) fn is_alike(self, own: Plate, other: Self, text: Plate) -> bool {
+        if self == Self::LONG { spelled_alike(own.symbols(), text.symbols()) } else { self == other }
+    }
 }
 
 /// Whether two texts have the same digits and letters in the same places, so that they are equally common.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::confusion::Confusions;
-use super::gate::Misreads;
+use super::gate::{Beliefs, Misreads};
 use super::names::Names;
 use crate::plate::Equivalents;
 
@@ -22,6 +22,7 @@ pub struct Tables {
     pub(super) names: Names,
     pub(super) confusions: Confusions,
     pub(super) equivalents: Equivalents,
+    pub(super) beliefs: Beliefs,
 }
 
 /// Why a table cannot be used.
@@ -75,7 +76,9 @@ impl Tables {
         file.reader.values_mut().for_each(|reader| reader.misreads = Misreads::new(reader));
         let names = Names::new(&file.alias, &file.near)?;
         let confusions = Confusions::new(&file.confusion, equivalents);
-        Ok(Self { text: text.to_owned(), version, names, confusions, equivalents: equivalents.clone(), file })
+        let beliefs = Beliefs::new(file.pooled.within_reach());
+        let (text, equivalents) = (text.to_owned(), equivalents.clone());
+        Ok(Self { text, version, names, confusions, equivalents, beliefs, file })
     }
 
     /// The file.
@@ -225,6 +228,11 @@ pub(super) struct Pooled {
 }
 
 impl Pooled {
+    /// The share of misreads that have few enough differences to be explained by a listed plate.
+    fn within_reach(&self) -> f64 {
+        (self.one_op + self.two_ops + self.three_ops).min(1.0)
+    }
+
     /// Log share of this many differences among misreads; 1 to 3.
     pub(super) fn operations(&self, count: usize) -> f64 {
         match count {

@@ -64,6 +64,7 @@ impl Alphabet {
     }
 
     /// The number of a plate that was read.
+    #[inline]
     pub(super) fn read(&self, plate: &Plate) -> Packed {
         pack(&self.read, plate)
     }

@@ -46,24 +46,34 @@ impl Sight<'_> {
                 visit(near);
                 continue;
             }
-            let (gauge, shares) = *known.get_or_insert_with(|| {
-                let tables = &self.snapshot.rules().evidence;
-                let calibration = reader().map(|reader| tables.calibration(reader));
-                let top = self.top();
-                let shares = tables.shares(calibration, top, read, self.candidates);
-                (self.gauge(calibration, top), shares)
-            });
+            let known = known.get_or_insert_with(|| self.known(reader(), read));
             let list = self.snapshot.list_of(one.entry);
-            if floor.is_none_or(|(of, _)| of != list) {
-                let gate = self.snapshot.gate(list);
-                floor = Some((list, gate.floor(self.snapshot.shape(list), gauge, read, heard)));
-            }
-            let margin =
-                floor.map_or(f64::INFINITY, |(_, floor)| self.margin(&floor, &shares, read, list, &near));
+            let floor = match &mut floor {
+                Some((of, floor)) if *of == list => floor,
+                other => &mut other.insert((list, self.floor(known, list, heard))).1,
+            };
+            let margin = self.margin(floor, known, list, one.entry);
             if margin >= 0.0 {
                 visit(Near { margin, ..near });
             }
         }
+    }
+
+    /// What is the same for all lists.
+    fn known(self, reader: Option<&str>, read: Plate) -> Known {
+        let tables = &self.snapshot.rules().evidence;
+        let (calibration, top) = (reader.map(|reader| tables.calibration(reader)), self.top());
+        let shares = if self.candidates.is_empty() {
+            Shares::default()
+        } else {
+            tables.shares(calibration, top, read, self.candidates)
+        };
+        Known { gauge: self.gauge(calibration, top), read: Text::new(read, 0.0), shares }
+    }
+
+    fn floor(self, known: &Known, list: u16, heard: bool) -> Floor {
+        let (gate, shape) = (self.snapshot.gate(list), self.snapshot.shape(list));
+        gate.floor(&self.snapshot.rules().evidence, shape, known.gauge, &known.read, heard)
     }
 
     /// The kind by which a found entry may be a hit, if its list allows one.
@@ -112,17 +122,23 @@ impl Sight<'_> {
     }
 
     /// By how much a neighbor may turn out to be a hit, by whichever text of the reader it is the most.
-    fn margin(self, floor: &Floor, shares: &Shares, read: Plate, list: u16, near: &Near) -> f64 {
-        let listed = self.listed(near.entry);
+    fn margin(self, floor: &Floor, known: &Known, list: u16, entry: EntryRef) -> f64 {
         let (gate, shape) = (self.snapshot.gate(list), self.snapshot.shape(list));
-        let tables = &self.snapshot.rules().evidence;
-        let candidates = self.candidates.iter().enumerate().filter(|(_, own)| own.plate != read);
-        let texts = candidates.map(|(nth, own)| Text { plate: own.plate, share: shares.of(nth) });
-        let margins = texts
-            .chain([Text { plate: read, share: 0.0 }])
-            .map(|text| gate.margin(tables, shape, floor, text, listed));
-        margins.fold(f64::NEG_INFINITY, f64::max)
+        let (tables, listed) = (&self.snapshot.rules().evidence, self.listed(entry).folded());
+        let margin = |text: &Text| gate.margin(tables, shape, floor, text, listed);
+        let candidates =
+            self.candidates.iter().enumerate().filter(|(_, own)| Ok(own.plate) != self.head.plate);
+        candidates
+            .map(|(nth, own)| margin(&Text::new(own.plate, known.shares.of(nth))))
+            .fold(margin(&known.read), f64::max)
     }
+}
+
+/// What is asked of a read whatever it is near to.
+struct Known {
+    gauge: Gauge,
+    read: Text,
+    shares: Shares,
 }
 
 /// Whether the listed text is one that the reader said, or that no gate can judge: these are always weighed.

@@ -189,13 +189,14 @@ fn let_through(snapshot: &Snapshot, decoded: &Decoded, head: &ReadHead, found: &
     let gauge = tables.gauge(calibration, best, bare, head.by_character);
     let shares = tables.shares(calibration, best, read, candidates);
     let heard = found.iter().any(|found| found.by == Match::Edits(0));
-    let floor = gate.floor(shape, gauge, read, heard);
-    let mut texts = vec![Text { plate: read, share: 0.0 }];
-    texts.extend((0..).zip(candidates).map(|(nth, own)| Text { plate: own.plate, share: shares.of(nth) }));
+    let floor = gate.floor(tables, shape, gauge, &Text::new(read, 0.0), heard);
+    let mut texts = vec![(read, Text::new(read, 0.0))];
+    texts.extend((0..).zip(candidates).map(|(nth, own)| (own.plate, Text::new(own.plate, shares.of(nth)))));
     let passes = |entry: EntryRef| {
         let listed = snapshot.hotlist_of(entry).plates[entry.entry as usize];
-        let around = texts.iter().filter(|text| is_one_edit(snapshot, text.plate, listed));
-        around.map(|text| gate.margin(tables, shape, &floor, *text, listed)).any(|margin| margin >= 0.0)
+        let around = texts.iter().filter(|(plate, _)| is_one_edit(snapshot, *plate, listed));
+        let mut margins = around.map(|(_, text)| gate.margin(tables, shape, &floor, text, listed.folded()));
+        margins.any(|margin| margin >= 0.0)
     };
     let neighbors = found.iter().filter(|found| found.by == Match::Edits(1));
     neighbors.map(|found| found.entry).filter(|entry| passes(*entry)).collect()
