@@ -13,6 +13,7 @@ mod json;
 mod lines;
 pub mod load;
 mod report;
+mod room;
 mod rows;
 mod settings;
 

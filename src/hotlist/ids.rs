@@ -6,6 +6,8 @@
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::hint::black_box;
 
+use super::room::larger;
+
 /// Entry numbers by hash; open addressing, at most three quarters full.
 pub(super) struct IdTable {
     // Upper half: the hash; lower half: the number, from 1; 0 is an empty slot.
@@ -70,7 +72,7 @@ impl IdTable {
     }
 
     fn grow(&mut self) {
-        let larger = vec![0; self.slots.len() * 2];
+        let larger = vec![0; larger::<u64>(self.slots.len())];
         let old = std::mem::replace(&mut self.slots, larger);
         for slot in old.into_iter().filter(|&slot| slot != 0) {
             let mut at = self.home(slot >> 32);

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::cells::Cell;
 use super::ids::IdTable;
 use super::report::{Ignored, IgnoredCell, LoadReport, Rejection};
+use super::room::push;
 use super::rows::{Column, Field, RowsBuilder, write_instant};
 use super::settings::LoadSettings;
 use super::{EntryId, Hotlist, dates};
@@ -157,9 +158,9 @@ impl<'s> Intake<'s> {
         }
         facts.write(entry_id, &mut self.rows);
         match listed {
-            Listed::Whole(plate) => self.plates.push(plate),
+            Listed::Whole(plate) => push(&mut self.plates, plate),
             Listed::Partial(known, pattern) => {
-                self.plates.push(known);
+                push(&mut self.plates, known);
                 self.patterns.push((id.0, pattern));
             }
         }

@@ -9,6 +9,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use super::room::{MAPPED, push};
 use super::{Entry, EntryId};
 use crate::vehicle::{Besides, Vehicle};
 
@@ -282,20 +283,21 @@ impl Rows {
     fn append(&mut self, row: &[u8]) {
         let room = self.chunks.last().map_or(0, |chunk| chunk.capacity() - chunk.len());
         if room < row.len() || self.chunks.is_empty() {
-            // Chunks grow with the list, so that twenty lists of fifty entries stay small.
-            let size = (self.len() * 32).clamp(MIN_CHUNK, MAX_CHUNK).max(row.len());
-            self.chunks.push(Vec::with_capacity(size));
+            // Chunks grow with the list, so that twenty lists of fifty entries stay small, and then each is mapped by
+            // itself: a list that was replaced leaves no holes.
+            let size = if self.len() * 32 < MID_CHUNK { (self.len() * 32).max(MIN_CHUNK) } else { MAPPED };
+            self.chunks.push(Vec::with_capacity(size.max(row.len())));
             self.chunk_rows.push(narrow(self.offsets.len()));
         }
         if let Some(chunk) = self.chunks.last_mut() {
-            self.offsets.push(narrow(chunk.len()));
+            push(&mut self.offsets, narrow(chunk.len()));
             chunk.extend_from_slice(row);
         }
     }
 }
 
 const MIN_CHUNK: usize = 1024;
-const MAX_CHUNK: usize = 1024 * 1024;
+const MID_CHUNK: usize = 256 * 1024;
 
 impl fmt::Debug for Rows {
     /// The number of rows only: they hold plates and names.
