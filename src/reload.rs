@@ -6,14 +6,16 @@
 //! - a list that fails keeps its own last good version while the others swap, and is named with the reason;
 //! - at the first start there is no last good version, so a list that fails stops the start;
 //! - a file that did not change shares its entries with the snapshot before, and keeps the time of its load;
-//! - reloads run one after the other, and the old snapshot is freed here rather than by a worker.
+//! - reloads run one after the other, and the old snapshot is freed here rather than by a worker;
+//! - old and new together take no more than twice the memory of a long list: what only makes the new snapshot quick is
+//!   built once the old one is gone, and if there is no memory for it then, reads are judged without.
 
 mod outcome;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -21,7 +23,7 @@ use tokio::sync::watch;
 use crate::hotlist::{Hotlist, LoadReport, LoadSettings};
 use crate::list_files::open_and_load;
 use crate::metrics::{ListFacts, LiveList, Metrics};
-use crate::snapshot::{List, ListSettings, Rules, Snapshot};
+use crate::snapshot::{List, ListSettings, Rules, Snapshot, SnapshotError};
 
 pub use outcome::{ListFailure, ListState, ReloadError, Reloaded};
 
@@ -77,6 +79,9 @@ struct Live {
     report: LoadReport,
 }
 
+/// The longest that the end of a reload waits for workers to let go of the snapshot that was replaced.
+const LET_GO: Duration = Duration::from_millis(200);
+
 impl Reloader {
     /// Loads all lists for the first time.
     ///
@@ -89,7 +94,7 @@ impl Reloader {
         if !failures.is_empty() {
             return Err(ReloadError::Lists { swapped: false, failures });
         }
-        let snapshot = build(&slots, plan.rules)?;
+        let snapshot = build(&slots, plan.rules, Snapshot::build)?;
         let (states, _) = watch::channel(Arc::default());
         let (snapshots, _) = watch::channel(snapshot);
         let reloader = Self { lists: slots, snapshots, states, retired: Vec::new(), metrics };
@@ -122,18 +127,41 @@ impl Reloader {
         result
     }
 
-    /// Frees replaced snapshots that no worker holds any more. Called from time to time, so that the memory of a
-    /// large list does not wait for the next reload.
+    /// Frees replaced snapshots that no worker holds any more, and finishes the one in force. Called from time to
+    /// time, so that the memory of a large list does not wait for the next reload.
     pub fn collect(&mut self) {
+        self.free();
+        let snapshot = Arc::clone(&self.snapshots.borrow());
+        // Without memory for it reads are judged all the same, and the next time comes.
+        let _ = snapshot.add_filter();
+    }
+
+    fn free(&mut self) {
         self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+    }
+
+    /// Waits a moment until workers have let go of the snapshot that was replaced, which they hold for a batch, and
+    /// only then takes memory for the filter of the new one. If a worker takes longer, the next
+    /// [`Reloader::collect`] does not wait for it.
+    fn finish(&mut self) {
+        let until = Instant::now() + LET_GO;
+        self.free();
+        while !self.retired.is_empty() && Instant::now() < until {
+            std::thread::park_timeout(Duration::from_millis(1));
+            self.free();
+        }
+        if self.retired.is_empty() {
+            self.collect();
+        }
     }
 
     fn swap(&mut self, plan: Plan, now: Timestamp) -> Result<Reloaded, ReloadError> {
         let slots = load_all(plan.lists, &self.lists, now);
-        let snapshot = build(&slots, plan.rules)?;
+        let snapshot = build(&slots, plan.rules, Snapshot::build_unfiltered)?;
         let failures = failures(&slots);
         self.lists = slots;
         self.retired.push(self.snapshots.send_replace(snapshot));
+        self.finish();
         if failures.is_empty() {
             Ok(Reloaded(self.lists.iter().map(Slot::state).collect()))
         } else {
@@ -167,7 +195,7 @@ pub fn examine(plan: Plan, now: Timestamp) -> Examined {
     let slots = load_all(plan.lists, &[], now);
     let failures = failures(&slots);
     let result = if failures.is_empty() {
-        build(&slots, plan.rules)
+        build(&slots, plan.rules, Snapshot::build)
     } else {
         Err(ReloadError::Lists { swapped: false, failures })
     };
@@ -222,9 +250,11 @@ fn chain(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-fn build(slots: &[Slot], rules: Rules) -> Result<Arc<Snapshot>, ReloadError> {
+type Build = fn(Vec<List>, Rules) -> Result<Snapshot, SnapshotError>;
+
+fn build(slots: &[Slot], rules: Rules, build: Build) -> Result<Arc<Snapshot>, ReloadError> {
     let lists = slots.iter().filter_map(|slot| slot.live.as_ref()).map(|live| live.list.clone()).collect();
-    Snapshot::build(lists, rules).map(Arc::new).map_err(|error| ReloadError::Build(chain(&error)))
+    build(lists, rules).map(Arc::new).map_err(|error| ReloadError::Build(chain(&error)))
 }
 
 /// Bytes a list holds, without the index over it.

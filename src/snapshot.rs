@@ -142,6 +142,16 @@ impl Snapshot {
     /// # Errors
     /// Two lists of one name, or more entries than an index can hold.
     pub fn build(lists: Vec<List>, rules: Rules) -> Result<Self, SnapshotError> {
+        let snapshot = Self::build_unfiltered(lists, rules)?;
+        snapshot.add_filter()?;
+        Ok(snapshot)
+    }
+
+    /// [`Snapshot::build`] without what only makes it quick: see [`Index::build_unfiltered`].
+    ///
+    /// # Errors
+    /// As [`Snapshot::build`].
+    pub fn build_unfiltered(lists: Vec<List>, rules: Rules) -> Result<Self, SnapshotError> {
         let mut names = HashSet::new();
         if let Some(twice) = lists.iter().find(|list| !names.insert(&list.settings.id)) {
             return Err(SnapshotError::DuplicateList(twice.settings.id.clone()));
@@ -149,13 +159,21 @@ impl Snapshot {
         let compiled: Vec<Compiled> = lists.iter().map(|list| Compiled::new(list, &rules)).collect();
         let segments: Vec<SegmentKeys> =
             compiled.iter().zip(&lists).map(|(compiled, list)| compiled.segment(list)).collect();
-        let index = Index::build(&segments, &rules.equivalents)?;
+        let index = Index::build_unfiltered(&segments, &rules.equivalents)?;
         let ask = ask(compiled.iter().map(|compiled| &compiled.policy));
         let with_edits = compiled.iter().zip(&segments).filter(|(compiled, segment)| {
             segment.has_whole_plates() && reach(&compiled.policy) > Reach::Whole
         });
         let screen = Screen::new(&rules.evidence, with_edits.map(|(compiled, _)| &compiled.gate));
         Ok(Self { lists, compiled, index, ask, screen, rules })
+    }
+
+    /// Adds what [`Snapshot::build_unfiltered`] left out, while others go on matching against it.
+    ///
+    /// # Errors
+    /// As [`Index::add_filter`].
+    pub fn add_filter(&self) -> Result<(), IndexError> {
+        self.index.add_filter()
     }
 
     /// The lists, in the order of the config.

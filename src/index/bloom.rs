@@ -65,10 +65,21 @@ impl Bloom {
         bits_per_form: usize,
         source: &impl Source,
     ) -> Result<Self, IndexError> {
-        let bytes = (count * bits_per_form / 8).clamp(8, MOST_BYTES);
+        let bytes = Self::bytes_for(count, bits_per_form);
         let sparse = bytes * 8 / count.max(1) >= 3;
         let (words, _) = Table::build(bytes / 8, &BitsOf { sparse, source })?;
         Ok(Self { words, sparse })
+    }
+
+    /// A filter that rules nothing out.
+    pub(super) fn open() -> Self {
+        Self { words: Table::smallest(u64::MAX), sparse: false }
+    }
+
+    /// The size of a filter over `count` hashes.
+    pub(super) fn bytes_for(count: usize, bits_per_form: usize) -> usize {
+        // A table has an even number of lines.
+        (count * bits_per_form / 8).clamp(1, MOST_BYTES).next_multiple_of(2 * size_of::<u64>())
     }
 
     /// Whether there is room for several bits a form.

@@ -268,6 +268,7 @@ impl Index {
     /// many.
     fn look(&self, first: usize, scratch: &mut Scratch) -> usize {
         let Scratch { lanes, looks, .. } = scratch;
+        let filter = self.filter();
         let most = (lanes.len() - first) * LOOKS_PER_LANE + AT_ONCE;
         if looks.len() < most {
             looks.resize(most, Look::default());
@@ -277,29 +278,29 @@ impl Index {
             if let Some(short) = lane.takes_all_forms() {
                 let forms = (0..).zip(hashes_of_all_forms(short));
                 for (look, (at, hash)) in looks[count..count + AT_ONCE].iter_mut().zip(forms) {
-                    self.bloom.prefetch(hash);
+                    filter.prefetch(hash);
                     *look = Look { hash, lane: number, at };
                 }
                 count += len(lane.text);
             } else {
                 hashes_of_some_forms(lane.text, lane.worth.at, |hash, at| {
-                    self.bloom.prefetch(hash);
+                    filter.prefetch(hash);
                     looks[count] = Look { hash, lane: number, at };
                     count += 1;
                 });
             }
             if lane.worth.missing || !lane.covered {
                 let (hash, at) = (hash(lane.text), if lane.worth.missing { ITSELF } else { ALONE });
-                self.bloom.prefetch(hash);
+                filter.prefetch(hash);
                 looks[count] = Look { hash, lane: number, at };
                 count += 1;
             }
         }
         let looks = &mut looks[..count];
-        if self.bloom.is_sparse() {
-            thin(looks, |look| self.bloom.may_hold_as::<true>(look.hash))
+        if filter.is_sparse() {
+            thin(looks, |look| filter.may_hold_as::<true>(look.hash))
         } else {
-            thin(looks, |look| self.bloom.may_hold_as::<false>(look.hash))
+            thin(looks, |look| filter.may_hold_as::<false>(look.hash))
         }
     }
 

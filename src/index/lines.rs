@@ -81,6 +81,11 @@ impl<L: Line> Table<L> {
         Ok((table, repeats))
     }
 
+    /// A table of as few lines as there can be, all of them like this one.
+    pub(super) fn smallest(line: L) -> Self {
+        Self { lines: vec![line; 2] }
+    }
+
     fn add(&mut self, hash: u64, item: L::Item, repeats: &mut Vec<Repeat<L::Item>>) {
         let (tail, head) = {
             let home = place(hash, self.lines.len());

@@ -170,6 +170,7 @@ proptest! {
     ) {
         let sets = Equivalents::new(&sets).expect("sets");
         let index = Index::build(&segments, &sets).expect("built");
+        let unfiltered = Index::build_unfiltered(&segments, &sets).expect("built");
         let listed: Vec<Plate> = segments.iter().flat_map(|s| s.plates.iter().copied()).collect();
         let texts: Vec<(Plate, Vec<Plate>)> = reads.iter().map(|(pick, edits, other)| {
             let read = if listed.is_empty() { *other } else { misread(*pick.get(&listed), edits) };
@@ -177,8 +178,8 @@ proptest! {
         }).collect();
         let queries: Vec<Query<'_>> =
             texts.iter().map(|(plate, candidates)| Query { plate: *plate, candidates }).collect();
-        for ask in ASKS {
-            for (query, found) in queries.iter().zip(find(&index, &queries, ask)) {
+        for (ask, index) in ASKS.iter().flat_map(|ask| [(*ask, &index), (*ask, &unfiltered)]) {
+            for (query, found) in queries.iter().zip(find(index, &queries, ask)) {
                 let expected = scan(&segments, &sets, query, ask);
                 prop_assert_eq!(&found, &expected, "{} {:?}", query.plate.as_str(), ask);
             }
@@ -454,6 +455,21 @@ fn a_pattern_of_an_entry_that_is_not_there_is_refused() {
     broken.plates = Arc::new([]);
     let error = Index::build(&[broken], &Equivalents::default()).expect_err("no entry");
     assert_eq!(error.to_string(), "segment 0 has a pattern for entry 0, but only 0 entries");
+}
+
+#[test]
+fn the_filter_can_be_added_later_and_is_reckoned_with_before() {
+    let segments = [segment(&["ABC123", "XYZ789"], Reach::OneEdit)];
+    let index = Index::build_unfiltered(&segments, &Equivalents::default()).expect("built");
+    let before = index.memory();
+    assert!(!index.is_filtered());
+    index.add_filter().expect("memory for two plates");
+    assert!(index.is_filtered());
+    assert_eq!(index.memory(), before);
+    let bytes = index.bloom.get().map(Bloom::bytes);
+    assert_eq!(bytes, Some(Bloom::bytes_for(index.forms, BITS_PER_FORM)));
+    let query = Query { plate: plate("ABC124"), candidates: &[] };
+    assert_eq!(find(&index, &[query], ONE)[0].len(), 1);
 }
 
 #[test]

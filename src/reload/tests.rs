@@ -182,6 +182,23 @@ fn replaced_snapshot_is_kept_until_the_last_worker_lets_go_and_is_freed_here() {
     assert!(seen.upgrade().is_none());
 }
 
+#[test]
+fn filter_of_a_new_snapshot_waits_for_the_memory_of_the_old_one_but_not_for_ever() {
+    let (folder, mut reloader, _) = started();
+    let is_filtered = |reloader: &Reloader| reloader.snapshots().borrow().index().is_filtered();
+    assert!(is_filtered(&reloader), "nothing is to be replaced at the start");
+    let pinned = Arc::clone(&reloader.snapshots().borrow());
+    write(&folder, "stolen", "plate\nDEF456\n");
+    reloader.reload(Ok(plan(&folder, &["stolen", "amber"])), at(200)).unwrap();
+    assert!(!is_filtered(&reloader));
+    reloader.collect();
+    assert!(is_filtered(&reloader), "reads are not to be slow for as long as one worker is");
+    drop(pinned);
+    write(&folder, "stolen", "plate\nGHI789\n");
+    reloader.reload(Ok(plan(&folder, &["stolen", "amber"])), at(300)).unwrap();
+    assert!(is_filtered(&reloader), "nobody held the old one");
+}
+
 #[tokio::test]
 async fn reloads_run_one_after_the_other() {
     let (folder, reloader, _) = started();
