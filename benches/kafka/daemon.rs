@@ -51,6 +51,9 @@ impl Daemon {
         fs::write(&config, toml(&bench.broker.address, setup, &alerts, &others))?;
         let mut child = command(&bench.scale.hotplate, setup.core);
         child.args(["run", "--config"]).arg(&config).env("NO_COLOR", "1");
+        if std::env::var_os(DEPLOYED.0).is_none() {
+            child.env(DEPLOYED.0, DEPLOYED.1);
+        }
         child.stderr(Stdio::from(fs::File::create(&log)?));
         let process = bench.guard.spawn(&mut child)?;
         let mut daemon = Self { process, admin: String::new(), log, alerts, others };
@@ -153,6 +156,9 @@ impl Daemon {
         }
     }
 }
+
+/// What the unit and the image in `deploy/` set in a daemon's environment; one's own setting goes first.
+const DEPLOYED: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "4194304");
 
 /// How often a daemon is asked for its counts.
 const SAMPLING: Duration = Duration::from_millis(50);
