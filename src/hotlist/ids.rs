@@ -20,10 +20,15 @@ impl IdTable {
     /// Numbers best entered together.
     pub(super) const BATCH: usize = 32;
 
-    /// A table with room for `expected` numbers.
-    pub(super) fn with_capacity(expected: usize) -> Self {
-        let slots = (expected.max(48) * 4 / 3).next_power_of_two();
-        Self { slots: vec![0; slots], used: 0, hasher: RandomState::new() }
+    /// An empty table.
+    pub(super) fn new() -> Self {
+        Self { slots: vec![0; 64], used: 0, hasher: RandomState::new() }
+    }
+
+    /// Forgets all numbers and keeps the room.
+    pub(super) fn clear(&mut self) {
+        self.slots.fill(0);
+        self.used = 0;
     }
 
     /// The hash under which a number is to be entered.
@@ -104,7 +109,7 @@ mod tests {
             batch in 1usize..50,
             bits in 1u32..33,
         ) {
-            let mut table = IdTable::with_capacity(0);
+            let mut table = IdTable::new();
             let mut naive = HashMap::new();
             let expected: Vec<_> = (0u32..).zip(&keys).filter_map(|(n, key)| naive.insert(key, n)).collect();
             let mut found = Vec::new();

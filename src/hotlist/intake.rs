@@ -61,7 +61,7 @@ impl<'s> Intake<'s> {
             plates: Vec::new(),
             patterns: Vec::new(),
             rows: RowsBuilder::default(),
-            ids: IdTable::with_capacity(0),
+            ids: IdTable::new(),
             unentered: Vec::with_capacity(IdTable::BATCH),
             replaced: Vec::new(),
             report: LoadReport::default(),
@@ -186,7 +186,6 @@ impl<'s> Intake<'s> {
     /// The list, and what became of its lines.
     pub(super) fn finish(mut self, version: String) -> (Hotlist, LoadReport) {
         self.enter_ids();
-        drop(self.ids);
         if !self.replaced.is_empty() {
             self.replaced.sort_unstable();
             remove(&mut self.plates, &mut self.patterns, &self.replaced);
@@ -194,7 +193,9 @@ impl<'s> Intake<'s> {
         }
         self.report.accepted = self.plates.len() as u64;
         self.report.patterns = self.patterns.len() as u64;
-        self.report.duplicate_plates = repeated(&self.plates, &self.patterns);
+        // The room is there already, and as much as plates need.
+        self.ids.clear();
+        self.report.duplicate_plates = repeated(self.ids, &self.plates, &self.patterns);
         let hotlist = Hotlist {
             plates: self.plates.into(),
             patterns: self.patterns.into(),
@@ -222,9 +223,8 @@ fn remove(plates: &mut Vec<Plate>, patterns: &mut Vec<(u32, Pattern)>, replaced:
     });
 }
 
-/// Number of whole plates that an earlier entry lists too.
-fn repeated(plates: &[Plate], patterns: &[(u32, Pattern)]) -> u64 {
-    let mut seen = IdTable::with_capacity(plates.len());
+/// Number of whole plates that an earlier entry lists too; takes an empty table for the search.
+fn repeated(mut seen: IdTable, plates: &[Plate], patterns: &[(u32, Pattern)]) -> u64 {
     let mut patterns = patterns.iter().map(|(id, _)| *id).peekable();
     let mut count = 0;
     let mut batch = Vec::with_capacity(IdTable::BATCH);
