@@ -22,6 +22,7 @@ pub(super) struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     /// One of them.
+    #[inline]
     pub(super) fn sight(self, nth: usize) -> Sight<'a> {
         let read = self.asked[nth].read;
         let head = &self.decoded.reads[read];

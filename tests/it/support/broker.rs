@@ -55,6 +55,8 @@ impl OwnBroker {
 
     fn tell_with(&self, command: &str, options: &[&str]) -> String {
         let told = Command::new(&self.script)
+            // A machine that does much else takes longer than the script's minute to start one.
+            .env("HOTPLATE_BROKER_START_SECONDS", "180")
             .args([command, "--dir"])
             .arg(self.folder.path())
             .args(options)
