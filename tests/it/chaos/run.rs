@@ -354,8 +354,8 @@ impl Run {
             _ => {}
         }
         self.signal_all("-HUP");
-        let moment = Duration::from_millis(self.rng.below(400) as u64);
-        self.wait(moment);
+        // Whoever ends by itself meanwhile, in an outage, is started with what is good: it has nothing to go on with.
+        pause(Duration::from_millis(self.rng.below(400) as u64));
         self.write("hotplate.toml", &self.config);
         self.write("list.csv", &list(number));
         self.write("other.csv", &other_list(number));
