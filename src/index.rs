@@ -158,8 +158,9 @@ pub trait Sieve {
     fn worth(&mut self, query: usize, via: Via, heard: bool) -> Worth;
 
     /// Whether a plate one difference away from a text of a query may be wanted, going by what was last asked about
-    /// the query. Called query by query.
-    fn keeps(&mut self, query: usize, via: Via, change: Change) -> bool;
+    /// the query. Called query by query. `merged` says whether different texts of the query are one in classed form:
+    /// then the text named stands for others too.
+    fn keeps(&mut self, query: usize, via: Via, change: Change, merged: bool) -> bool;
 }
 
 /// Keeps everything.
@@ -171,7 +172,7 @@ impl Sieve for KeepAll {
         Worth::ALL
     }
 
-    fn keeps(&mut self, _: usize, _: Via, _: Change) -> bool {
+    fn keeps(&mut self, _: usize, _: Via, _: Change, _: bool) -> bool {
         true
     }
 }

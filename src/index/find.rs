@@ -25,6 +25,8 @@ const LANES: usize = 64;
 #[derive(Debug, Default)]
 pub struct Scratch {
     lanes: Vec<Lane>,
+    /// By bits, the queries of which texts were laid out as one.
+    merged: u64,
     looks: Vec<Look>,
     ways: Vec<Way>,
     answers: Vec<Answer>,
@@ -101,9 +103,11 @@ fn said(lanes: &[Lane], way: Way) -> Option<Way> {
 
 /// Leaves out what is not kept, query by query.
 #[inline]
-fn sift(ways: &mut Vec<Way>, first: usize, sieve: &mut impl Sieve) {
+fn sift(ways: &mut Vec<Way>, first: usize, merged: u64, sieve: &mut impl Sieve) {
     ways.retain(|way| {
-        way.change == Change::Nothing || sieve.keeps(first + way.query as usize, way.via, way.change)
+        let Way { query, via, change, .. } = *way;
+        change == Change::Nothing
+            || sieve.keeps(first + query as usize, via, change, merged >> query & 1 == 1)
     });
 }
 
@@ -175,7 +179,7 @@ impl Index {
             let looks = self.look(0, scratch);
             self.gather(looks, ask, scratch);
             self.look_again(&rest, scratch, sieve);
-            sift(&mut scratch.ways, next, sieve);
+            sift(&mut scratch.ways, next, scratch.merged, sieve);
             self.widen(ask, scratch);
             self.resolve(scratch);
             self.fit(&rest, taken, scratch);
@@ -197,11 +201,13 @@ impl Index {
         sieve: &mut impl Sieve,
     ) -> usize {
         scratch.lanes.clear();
+        scratch.merged = 0;
         for (nth, query) in rest.iter().enumerate() {
             let worth = |via| {
                 self.near.as_ref().map_or(Worth::NOTHING, |_| sieve.worth(rest.first + nth, via, false))
             };
-            self.lay_out(&query, number(nth), rest.ask, &mut scratch.lanes, worth);
+            let merged = self.lay_out(&query, number(nth), rest.ask, &mut scratch.lanes, worth);
+            scratch.merged |= u64::from(merged) << nth;
             if scratch.lanes.len() >= LANES {
                 return nth + 1;
             }
@@ -209,7 +215,7 @@ impl Index {
         rest.queries.count() - rest.first
     }
 
-    /// Adds the lanes of one query, the texts that differ in classed form.
+    /// Adds the lanes of one query, the texts that differ in classed form; gives whether other texts did not.
     #[inline]
     fn lay_out(
         &self,
@@ -218,25 +224,29 @@ impl Index {
         ask: Ask,
         lanes: &mut Vec<Lane>,
         mut worth: impl FnMut(Via) -> Worth,
-    ) {
-        let first = lanes.len();
+    ) -> bool {
+        let (first, mut merged) = (lanes.len(), false);
         let mut lane = |plate, via, reach| {
             let worth = if reach >= Reach::OneEdit { worth(via) } else { Worth::NOTHING };
             Lane { text: self.alphabet.read(plate), query: number, via, reach, worth, covered: false }
         };
         let read = lane(&query.plate, Via::Read, ask.around_read);
         lanes.push(read);
-        let Some(reach) = ask.around_candidates else { return };
+        let Some(reach) = ask.around_candidates else { return false };
         for (nth, candidate) in (0..=u16::MAX).zip(query.candidates) {
             let new = lane(candidate, Via::Candidate(nth), reach.min(Reach::OneEdit));
             match lanes[first..].iter_mut().find(|lane| lane.text == new.text) {
-                Some(lane) => lane.worth = lane.worth.or(new.worth),
+                Some(lane) => {
+                    lane.worth = lane.worth.or(new.worth);
+                    merged |= *candidate != query.plate;
+                }
                 None => {
                     let other = other_symbol(read.text, new.text).filter(|_| self.all_near);
                     lanes.push(Lane { covered: other.is_some_and(|at| read.worth.at >> at & 1 == 1), ..new });
                 }
             }
         }
+        merged
     }
 
     /// Looks again at the queries of which a text seems to be listed: more is worth looking for around them.

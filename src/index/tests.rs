@@ -276,7 +276,7 @@ impl Sieve for Picky<'_> {
         if heard { Worth::ALL } else { Picky::worth(self, query) }
     }
 
-    fn keeps(&mut self, query: usize, _: Via, change: Change) -> bool {
+    fn keeps(&mut self, query: usize, _: Via, change: Change, _: bool) -> bool {
         let mut symbols = self.sets.classed(self.texts[query]).symbols().to_vec();
         let before = symbols.clone();
         match change {

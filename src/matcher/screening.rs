@@ -22,7 +22,6 @@ pub(super) struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     /// One of them.
-    #[inline]
     pub(super) fn sight(self, nth: usize) -> Sight<'a> {
         let read = self.asked[nth].read;
         let head = &self.decoded.reads[read];
@@ -128,7 +127,7 @@ impl<'r, R: Fn(usize) -> Option<&'r str>> Sieve for Screening<'_, 'r, R> {
         if self.seen.asked[query].wide && !heard { Worth::ALL } else { self.ask(query, via, heard) }
     }
 
-    fn keeps(&mut self, query: usize, via: Via, change: Change) -> bool {
+    fn keeps(&mut self, query: usize, via: Via, change: Change, merged: bool) -> bool {
         let sight = self.seen.sight(query);
         let Ok(read) = sight.head.plate else { return true };
         let first = self.seen.asked[query].texts;
@@ -143,7 +142,7 @@ impl<'r, R: Fn(usize) -> Option<&'r str>> Sieve for Screening<'_, 'r, R> {
         if passes(text) {
             return true;
         }
-        if sight.candidates.is_empty() {
+        if !merged {
             return false;
         }
         if self.twins.is_none_or(|(of, _)| of != query) {

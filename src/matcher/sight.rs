@@ -96,7 +96,6 @@ impl Sight<'_> {
     }
 
     /// The read's plate, then its candidates.
-    #[inline]
     pub(super) fn text(&self, read: Plate, nth: usize) -> Plate {
         let candidate = nth.checked_sub(1).and_then(|nth| self.candidates.get(nth));
         candidate.map_or(read, |own| own.plate)
@@ -106,7 +105,6 @@ impl Sight<'_> {
         self.snapshot.hotlist_of(entry).plates[entry.entry as usize]
     }
 
-    #[inline]
     pub(super) fn gauge(self, reader: Option<Calibration<'_>>, top: Option<f32>) -> Gauge {
         self.snapshot.rules().evidence.gauge(reader, top, self.is_bare(), self.head.by_character)
     }
@@ -118,7 +116,6 @@ impl Sight<'_> {
     }
 
     /// The best confidence among the read and its candidates.
-    #[inline]
     pub(super) fn top(self) -> Option<f32> {
         let best = self.candidates.iter().map(|candidate| candidate.confidence).fold(0.0, f32::max);
         if best > 0.0 { Some(best) } else { self.head.confidence.filter(|&own| own > 0.0) }
