@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tracing::warn;
 
 use crate::hotlist::{Hotlist, LoadReport, LoadSettings};
 use crate::list_files::open_and_load;
@@ -61,6 +62,8 @@ pub struct Reloader {
     /// Snapshots that were replaced, until the last worker has let go of them.
     retired: Vec<Arc<Snapshot>>,
     metrics: Metrics,
+    /// There was no memory for the filter of the snapshot in force, and that was said.
+    slow: bool,
 }
 
 /// A list that the config names: what is in force of it, and how its last load went.
@@ -97,7 +100,7 @@ impl Reloader {
         let snapshot = build(&slots, plan.rules, Snapshot::build)?;
         let (states, _) = watch::channel(Arc::default());
         let (snapshots, _) = watch::channel(snapshot);
-        let reloader = Self { lists: slots, snapshots, states, retired: Vec::new(), metrics };
+        let reloader = Self { lists: slots, snapshots, states, retired: Vec::new(), metrics, slow: false };
         reloader.tell(true, began, now);
         Ok(reloader)
     }
@@ -132,8 +135,15 @@ impl Reloader {
     pub fn collect(&mut self) {
         self.free();
         let snapshot = Arc::clone(&self.snapshots.borrow());
-        // Without memory for it reads are judged all the same, and the next time comes.
-        let _ = snapshot.add_filter();
+        match snapshot.add_filter() {
+            Ok(()) => self.slow = false,
+            // The next time comes, but once is enough to say it.
+            Err(_) if self.slow => {}
+            Err(error) => {
+                self.slow = true;
+                warn!(%error, "reads are judged without the index's filter and take about twice as long");
+            }
+        }
     }
 
     fn free(&mut self) {
