@@ -253,8 +253,9 @@ pub trait AlertSink {
     /// Commits the open transaction with the positions of what it answers. Every record must have been answered.
     ///
     /// # Errors
-    /// [`SinkError::Expired`] when the broker has aborted it; [`TransactionError::Abort`] when the transaction has to be aborted; [`SinkError::Busy`] when it takes
-    /// longer than the deadline: to be called again, for it can no longer be aborted; else the worker ends.
+    /// [`TransactionError::Abort`] when the transaction has to be aborted; [`SinkError::Expired`] when the broker has
+    /// aborted it; [`SinkError::Busy`] when it takes longer than the deadline: to be called again, for it can no longer
+    /// be aborted; else the worker ends.
     fn commit(
         &mut self,
         positions: &[Position],

@@ -43,6 +43,9 @@ where
         }
         let mut partitions = self.tracker.assigned();
         partitions.retain(|partition| !going.contains(partition));
+        if partitions.is_empty() {
+            return Ok(());
+        }
         loop {
             self.control.progress();
             if let Some(committed) = self.source.find_committed(&partitions) {
