@@ -32,9 +32,8 @@ pub const UNKNOWN: u8 = b'?';
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Plate {
-    // Zero beyond `len`, so that equality, hashing and `key` may look at all of it.
-    bytes: [u8; Plate::MAX_LEN],
-    len: u8,
+    // The symbols, then zeros, the number of symbols last: all of it together is the key.
+    bytes: [u8; Plate::MAX_LEN + 1],
 }
 
 /// Why a text is no plate.
@@ -61,7 +60,7 @@ impl Plate {
     /// # Errors
     /// [`PlateError::Empty`] and [`PlateError::TooLong`].
     pub fn normalize(text: &str) -> Result<Self, PlateError> {
-        let mut plate = Self { bytes: [0; Self::MAX_LEN], len: 0 };
+        let mut plate = Self { bytes: [0; Self::MAX_LEN + 1] };
         for (at, &byte) in text.as_bytes().iter().enumerate() {
             match ASCII[usize::from(byte)] {
                 SKIP => {}
@@ -79,15 +78,16 @@ impl Plate {
         if symbols.is_empty() || symbols.len() > Self::MAX_LEN || !all_normal {
             return None;
         }
-        let mut bytes = [0; Self::MAX_LEN];
+        let mut bytes = [0; Self::MAX_LEN + 1];
         bytes[..symbols.len()].copy_from_slice(symbols);
-        Some(Self { bytes, len: narrow(symbols.len()) })
+        bytes[Self::MAX_LEN] = narrow(symbols.len());
+        Some(Self { bytes })
     }
 
     /// The symbols, in ASCII.
     #[must_use]
     pub fn symbols(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+        &self.bytes[..self.len()]
     }
 
     /// The plate as text. Personal data: for alerts, never for logs or metrics.
@@ -100,7 +100,7 @@ impl Plate {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a plate is never empty")]
     pub fn len(&self) -> usize {
-        usize::from(self.len)
+        usize::from(self.bytes[Self::MAX_LEN])
     }
 
     /// The plate with O read as 0 and I as 1: photographs do not tell them apart, and whole hotlists are
@@ -108,40 +108,39 @@ impl Plate {
     #[must_use]
     pub fn folded(self) -> Self {
         // Eight symbols at a time: every plate is folded once a read at least.
-        let mut all = self.key().to_le_bytes();
-        for eight in all.as_chunks_mut().0 {
+        let mut bytes = self.bytes;
+        for eight in bytes.as_chunks_mut().0 {
             *eight = fold_eight(u64::from_le_bytes(*eight)).to_le_bytes();
         }
-        Self { bytes: std::array::from_fn(|at| all[at]), len: self.len }
+        Self { bytes }
     }
 
     /// All symbols and the length as one number: equal plates have equal keys and different plates different ones.
     #[must_use]
     pub fn key(&self) -> u128 {
-        let mut all = [0; 16];
-        all[..Self::MAX_LEN].copy_from_slice(&self.bytes);
-        all[Self::MAX_LEN] = self.len;
-        u128::from_le_bytes(all)
+        u128::from_le_bytes(self.bytes)
     }
 
     /// The plate with every symbol replaced by `change`, which must give a normalized symbol.
     #[must_use]
     pub(crate) fn map(mut self, change: impl Fn(u8) -> u8) -> Self {
-        for symbol in &mut self.bytes[..usize::from(self.len)] {
+        let len = self.len();
+        for symbol in &mut self.bytes[..len] {
             *symbol = change(*symbol);
         }
         self
     }
 
     fn push(&mut self, symbol: u8) -> Result<(), PlateError> {
-        let slot = self.bytes.get_mut(usize::from(self.len)).ok_or(PlateError::TooLong)?;
+        let (symbols, len) = self.bytes.split_at_mut(Self::MAX_LEN);
+        let slot = symbols.get_mut(usize::from(len[0])).ok_or(PlateError::TooLong)?;
         *slot = symbol;
-        self.len += 1;
+        len[0] += 1;
         Ok(())
     }
 
     fn nonempty(self) -> Result<Self, PlateError> {
-        if self.len == 0 { Err(PlateError::Empty) } else { Ok(self) }
+        if self.len() == 0 { Err(PlateError::Empty) } else { Ok(self) }
     }
 
     /// The rest of a text from its first byte beyond ASCII on: rare, so it may be slow.
@@ -171,7 +170,7 @@ impl Plate {
 impl fmt::Debug for Plate {
     /// Masked: the length only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Plate(<{} symbols>)", self.len)
+        write!(f, "Plate(<{} symbols>)", self.len())
     }
 }
 
