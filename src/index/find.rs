@@ -180,7 +180,7 @@ impl Index {
             self.gather(looks, ask, scratch);
             self.look_again(&rest, scratch, sieve);
             sift(&mut scratch.ways, next, scratch.merged, sieve);
-            self.widen(ask, scratch);
+            self.widen(taken, scratch);
             self.resolve(scratch);
             self.fit(&rest, taken, scratch);
             self.visit(scratch, |nth, found| visit(next + nth, found));
@@ -355,7 +355,7 @@ impl Index {
     }
 
     /// Adds what is two edits away, and leaves the best way to each plate.
-    fn widen(&self, ask: Ask, scratch: &mut Scratch) {
+    fn widen(&self, queries: usize, scratch: &mut Scratch) {
         let Scratch { lanes, ways, .. } = scratch;
         if let Some(near) = &self.near_two {
             for lane in lanes.iter().filter(|lane| lane.reach >= Reach::TwoEdits) {
@@ -365,8 +365,8 @@ impl Index {
                 });
             }
         }
-        // One text without two edits gives every plate once and in order.
-        if ask.around_candidates.is_some() || self.near_two.is_some() {
+        // One text a query, without two edits, gives every plate once and the queries in order.
+        if lanes.len() > queries || self.near_two.is_some() {
             ways.sort_unstable();
             ways.dedup_by_key(|way| (way.query, way.plate));
         }
