@@ -94,8 +94,11 @@ impl Matcher {
         self.collect(snapshot, decoded, &reader);
         let Self { scratch, plates, asked, found, least_rates } = self;
         let seen = Seen { snapshot, decoded, asked };
+        let mut last = Last::default();
         let mut judge = |nth: usize, found: &mut Vec<Found>| {
-            seen.sight(nth).judge(found, || reader(seen.asked[nth].read), &mut visit);
+            let look_up = |reader| snapshot.rules().evidence.calibration(reader);
+            let calibration = reader(seen.asked[nth].read).map(|reader| last.of(reader, look_up));
+            seen.sight(nth).judge(found, calibration, &mut visit);
             found.clear();
         };
         least_rates.clear();

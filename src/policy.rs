@@ -160,6 +160,65 @@ impl MatchPolicy {
     }
 }
 
+/// What a policy says of an entry before anything is weighed, small enough to be asked for every neighbor of a read.
+#[derive(Clone, Copy, Debug)]
+pub struct Admission {
+    kinds: u8,
+    edits: u8,
+    equivalent_budget: u8,
+    min_fuzzy_length: u8,
+    min_confidence: f32,
+}
+
+impl Admission {
+    /// That of a policy.
+    #[must_use]
+    pub fn of(policy: &MatchPolicy) -> Self {
+        Self {
+            kinds: policy.kinds.iter().fold(0, |kinds, kind| kinds | 1 << *kind as u8),
+            edits: policy.edits(),
+            equivalent_budget: policy.equivalent_budget,
+            min_fuzzy_length: policy.min_fuzzy_length,
+            min_confidence: policy.min_confidence,
+        }
+    }
+
+    /// Whether a kind of match may alert.
+    #[inline]
+    #[must_use]
+    pub fn allows(self, kind: MatchKind) -> bool {
+        self.kinds >> kind as u8 & 1 == 1
+    }
+
+    /// Whether a read of this confidence may alert.
+    #[inline]
+    #[must_use]
+    pub fn takes(self, confidence: Option<f32>) -> bool {
+        confidence.is_none_or(|confidence| confidence >= self.min_confidence)
+    }
+
+    /// Whether a listed plate of so many symbols may be found by so many edits.
+    #[inline]
+    #[must_use]
+    pub fn is_edit(self, symbols: usize, edits: u8) -> bool {
+        self.is_long_enough(symbols) && edits <= self.edits
+    }
+
+    /// Whether a listed plate of so many symbols may be found by other symbols than its own.
+    #[inline]
+    #[must_use]
+    pub fn is_long_enough(self, symbols: usize) -> bool {
+        symbols >= usize::from(self.min_fuzzy_length)
+    }
+
+    /// How many equivalent characters may stand for those of a listed plate.
+    #[inline]
+    #[must_use]
+    pub fn equivalent_budget(self) -> usize {
+        usize::from(self.equivalent_budget)
+    }
+}
+
 impl Default for MatchPolicy {
     /// Suits a national list and a hand-made one: what differs follows from the number of entries.
     fn default() -> Self {

@@ -14,7 +14,7 @@ use crate::evidence::{Gate, ListShape, Listed, Scales, Screen, Tables};
 use crate::hotlist::{Entry, EntryId, Hotlist};
 use crate::index::{Ask, EntryRef, Index, IndexError, PatternScope, Reach, SegmentKeys};
 use crate::plate::Equivalents;
-use crate::policy::{MatchKind, MatchPolicy};
+use crate::policy::{Admission, MatchKind, MatchPolicy};
 use crate::vehicle::Besides;
 
 pub use crate::policy::suppression::{SuppressionScope, SuppressionSettings};
@@ -130,6 +130,8 @@ impl Compiled {
 pub struct Snapshot {
     lists: Vec<List>,
     compiled: Vec<Compiled>,
+    /// By list.
+    admissions: Vec<Admission>,
     index: Index,
     ask: Ask,
     screen: Screen,
@@ -165,7 +167,8 @@ impl Snapshot {
             segment.has_whole_plates() && reach(&compiled.policy) > Reach::Whole
         });
         let screen = Screen::new(&rules.evidence, with_edits.map(|(compiled, _)| &compiled.gate));
-        Ok(Self { lists, compiled, index, ask, screen, rules })
+        let admissions = compiled.iter().map(|compiled| Admission::of(&compiled.policy)).collect();
+        Ok(Self { lists, compiled, admissions, index, ask, screen, rules })
     }
 
     /// Adds what [`Snapshot::build_unfiltered`] left out, while others go on matching against it.
@@ -186,6 +189,13 @@ impl Snapshot {
     #[must_use]
     pub fn policy(&self, list: u16) -> &MatchPolicy {
         &self.compiled[usize::from(list)].policy
+    }
+
+    /// What a list's policy says before anything is weighed.
+    #[inline]
+    #[must_use]
+    pub fn admission(&self, list: u16) -> Admission {
+        self.admissions[usize::from(list)]
     }
 
     /// What a list's policy says about weighing.

@@ -136,7 +136,8 @@ impl<'s> Oracle<'s> {
             MatchKind::Equivalent | MatchKind::Edit => {
                 let (gate, shape, tables) =
                     (snapshot.gate(list), snapshot.shape(list), &snapshot.rules().evidence);
-                let floor = gate.floor(tables, shape, subject.gauge, &Text::new(subject.read, 0.0), heard);
+                let read = Text::new(subject.read, 0.0);
+                let floor = gate.floor(tables, shape, subject.gauge, &read, heard);
                 let candidates = subject.candidates.iter().enumerate();
                 let texts = candidates
                     .map(|(nth, plate)| (*plate, subject.shares.of(nth)))

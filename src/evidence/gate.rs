@@ -45,11 +45,11 @@ pub struct Gauge {
 
 /// What a difference has to reach around the texts of one read to make a neighbor a hit.
 #[derive(Clone, Copy, Debug)]
-pub struct Floor {
+pub struct Floor<'r> {
     /// Least sum of the rate, of the crowding around the text and of its share.
     least: f64,
     doubt: f64,
-    own: Text,
+    read: &'r Text,
 }
 
 /// One of the reader's texts.
@@ -228,11 +228,18 @@ impl Gate {
 
     /// What a difference has to reach around the texts of a read; `heard` says whether one of them is listed.
     #[must_use]
-    pub fn floor(&self, tables: &Tables, list: &ListShape, gauge: Gauge, read: &Text, heard: bool) -> Floor {
+    pub fn floor<'r>(
+        &self,
+        tables: &Tables,
+        list: &ListShape,
+        gauge: Gauge,
+        read: &'r Text,
+        heard: bool,
+    ) -> Floor<'r> {
         let odd = f64::from(self.bounds.of(list, read.spelled, read.plate).odd);
         let believed = gauge.believed(odd, heard, &tables.beliefs);
         let least = self.least - (believed + self.common() + gauge.doubt);
-        Floor { least, doubt: gauge.doubt, own: *read }
+        Floor { least, doubt: gauge.doubt, read }
     }
 
     /// Most that all weights come to which do not depend on the texts.
@@ -260,13 +267,13 @@ impl Gate {
         &self,
         tables: &Tables,
         list: &ListShape,
-        floor: &Floor,
+        floor: &Floor<'_>,
         text: &Text,
         listed: Plate,
     ) -> f64 {
         let source = text.plate;
         let crowding = f64::from(self.bounds.of(list, text.spelled, source).crowding);
-        let least = floor.least - crowding - self.most_share(tables, list, &floor.own, text);
+        let least = floor.least - crowding - self.most_share(tables, list, floor.read, text);
         if let Some(step) = single_step(listed, source) {
             return tables.confusions.step(step, listed.len()) - least;
         }

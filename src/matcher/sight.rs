@@ -7,7 +7,7 @@ use super::Near;
 use crate::evidence::{Calibration, Floor, Gauge, Shares, Text};
 use crate::index::{EntryRef, Found, Match};
 use crate::plate::{Equivalents, Plate};
-use crate::policy::{MatchKind, MatchPolicy};
+use crate::policy::{Admission, MatchKind};
 use crate::read::{Candidate, ReadHead};
 use crate::snapshot::Snapshot;
 
@@ -22,16 +22,18 @@ pub(super) struct Sight<'a> {
 }
 
 impl Sight<'_> {
-    /// Visits those of the entries found around the read that may turn out to be hits.
-    pub(super) fn judge<'r>(
+    /// Visits those of the entries found around the read that may turn out to be hits; `calibration` is the reader's,
+    /// if it is certain.
+    pub(super) fn judge(
         self,
         found: &[Found],
-        reader: impl Fn() -> Option<&'r str>,
+        calibration: Option<Calibration<'_>>,
         visit: &mut impl FnMut(Near),
     ) {
         let Ok(read) = self.head.plate else { return };
         let heard = found.iter().any(|found| found.by == Match::Edits(0));
-        let (mut known, mut floor) = (None, None);
+        let known = self.known(calibration, read);
+        let (mut floor, mut of) = (None, 0);
         for one in found {
             let Some(kind) = self.admit(read, *one) else { continue };
             let near = Near {
@@ -46,13 +48,13 @@ impl Sight<'_> {
                 visit(near);
                 continue;
             }
-            let known = known.get_or_insert_with(|| self.known(reader(), read));
             let list = self.snapshot.list_of(one.entry);
-            let floor = match &mut floor {
-                Some((of, floor)) if *of == list => floor,
-                other => &mut other.insert((list, self.floor(known, list, heard))).1,
+            let floor = match floor {
+                Some(floor) if of == list => floor,
+                _ => *floor.insert(self.floor(&known, list, heard)),
             };
-            let margin = self.margin(floor, known, list, one.entry);
+            of = list;
+            let margin = self.margin(&floor, &known, list, one.entry);
             if margin >= 0.0 {
                 visit(Near { margin, ..near });
             }
@@ -60,39 +62,40 @@ impl Sight<'_> {
     }
 
     /// What is the same for all lists.
-    fn known(self, reader: Option<&str>, read: Plate) -> Known {
-        let tables = &self.snapshot.rules().evidence;
-        let (calibration, top) = (reader.map(|reader| tables.calibration(reader)), self.top());
-        let shares = if self.candidates.is_empty() {
-            Shares::default()
-        } else {
-            tables.shares(calibration, top, read, self.candidates)
-        };
-        Known { gauge: self.gauge(calibration, top), read: Text::new(read, 0.0), shares }
+    #[inline]
+    fn known(self, calibration: Option<Calibration<'_>>, read: Plate) -> Known {
+        let (tables, top) = (&self.snapshot.rules().evidence, self.top());
+        let shares = || tables.shares(calibration, top, read, self.candidates);
+        Known {
+            gauge: self.gauge(calibration, top),
+            read: Text::new(read, 0.0),
+            shares: (!self.candidates.is_empty()).then(shares),
+        }
     }
 
-    fn floor(self, known: &Known, list: u16, heard: bool) -> Floor {
+    fn floor<'k>(self, known: &'k Known, list: u16, heard: bool) -> Floor<'k> {
         let (gate, shape) = (self.snapshot.gate(list), self.snapshot.shape(list));
         gate.floor(&self.snapshot.rules().evidence, shape, known.gauge, &known.read, heard)
     }
 
     /// The kind by which a found entry may be a hit, if its list allows one.
+    #[inline]
     fn admit(self, read: Plate, found: Found) -> Option<MatchKind> {
         let Self { snapshot, head, candidates, .. } = self;
-        let policy = snapshot.policy(snapshot.list_of(found.entry));
-        if head.confidence.is_some_and(|confidence| confidence < policy.min_confidence) {
+        let admission = snapshot.admission(snapshot.list_of(found.entry));
+        if !admission.takes(head.confidence) {
             return None;
         }
         let Match::Edits(edits) = found.by else {
-            return policy.allows(MatchKind::Pattern).then_some(MatchKind::Pattern);
+            return admission.allows(MatchKind::Pattern).then_some(MatchKind::Pattern);
         };
         let listed = self.listed(found.entry);
         if edits > 0 {
             // Not equal to the read nor to a candidate in classed form, so in no other.
-            let may = policy.allows(MatchKind::Edit) && is_edit(policy, listed, edits);
+            let may = admission.allows(MatchKind::Edit) && admission.is_edit(listed.len(), edits);
             return may.then_some(MatchKind::Edit);
         }
-        kind_of(policy, &snapshot.rules().equivalents, &Sides { read, listed, candidates, edits })
+        kind_of(admission, &snapshot.rules().equivalents, &Sides { read, listed, candidates, edits })
     }
 
     /// The read's plate, then its candidates.
@@ -122,14 +125,14 @@ impl Sight<'_> {
     }
 
     /// By how much a neighbor may turn out to be a hit, by whichever text of the reader it is the most.
-    fn margin(self, floor: &Floor, known: &Known, list: u16, entry: EntryRef) -> f64 {
+    fn margin(self, floor: &Floor<'_>, known: &Known, list: u16, entry: EntryRef) -> f64 {
         let (gate, shape) = (self.snapshot.gate(list), self.snapshot.shape(list));
         let (tables, listed) = (&self.snapshot.rules().evidence, self.listed(entry).folded());
         let margin = |text: &Text| gate.margin(tables, shape, floor, text, listed);
         let candidates =
             self.candidates.iter().enumerate().filter(|(_, own)| Ok(own.plate) != self.head.plate);
         candidates
-            .map(|(nth, own)| margin(&Text::new(own.plate, known.shares.of(nth))))
+            .map(|(nth, own)| margin(&Text::new(own.plate, known.share(nth))))
             .fold(margin(&known.read), f64::max)
     }
 }
@@ -138,16 +141,19 @@ impl Sight<'_> {
 struct Known {
     gauge: Gauge,
     read: Text,
-    shares: Shares,
+    /// If there are candidates.
+    shares: Option<Shares>,
+}
+
+impl Known {
+    fn share(&self, candidate: usize) -> f64 {
+        self.shares.as_ref().map_or(f64::INFINITY, |shares| shares.of(candidate))
+    }
 }
 
 /// Whether the listed text is one that the reader said, or that no gate can judge: these are always weighed.
 fn said_by_reader(kind: MatchKind) -> bool {
     matches!(kind, MatchKind::Exact | MatchKind::Folded | MatchKind::Candidate | MatchKind::Pattern)
-}
-
-fn is_edit(policy: &MatchPolicy, listed: Plate, edits: u8) -> bool {
-    listed.len() >= usize::from(policy.min_fuzzy_length) && edits <= policy.edits()
 }
 
 /// What is compared: a read with its candidates, and a listed plate at a distance.
@@ -159,22 +165,21 @@ struct Sides<'a> {
     edits: u8,
 }
 
-fn kind_of(policy: &MatchPolicy, equivalents: &Equivalents, sides: &Sides<'_>) -> Option<MatchKind> {
+fn kind_of(admission: Admission, equivalents: &Equivalents, sides: &Sides<'_>) -> Option<MatchKind> {
     let Sides { read, listed, candidates, edits } = *sides;
     let folded = listed.folded();
-    let long_enough = listed.len() >= usize::from(policy.min_fuzzy_length);
     MatchKind::ALL.into_iter().find(|&kind| {
-        policy.allows(kind)
+        admission.allows(kind)
             && match kind {
                 MatchKind::Exact => read == listed,
                 MatchKind::Folded => read.folded() == folded,
                 MatchKind::Equivalent => {
-                    long_enough
+                    admission.is_long_enough(listed.len())
                         && equivalent_symbols(equivalents, read, listed)
-                            .is_some_and(|count| count <= usize::from(policy.equivalent_budget))
+                            .is_some_and(|count| count <= admission.equivalent_budget())
                 }
                 MatchKind::Candidate => candidates.iter().any(|candidate| candidate.plate.folded() == folded),
-                MatchKind::Edit => is_edit(policy, listed, edits),
+                MatchKind::Edit => admission.is_edit(listed.len(), edits),
                 MatchKind::Pattern => false,
             }
     })

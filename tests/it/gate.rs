@@ -189,8 +189,9 @@ fn let_through(snapshot: &Snapshot, decoded: &Decoded, head: &ReadHead, found: &
     let gauge = tables.gauge(calibration, best, bare, head.by_character);
     let shares = tables.shares(calibration, best, read, candidates);
     let heard = found.iter().any(|found| found.by == Match::Edits(0));
-    let floor = gate.floor(tables, shape, gauge, &Text::new(read, 0.0), heard);
-    let mut texts = vec![(read, Text::new(read, 0.0))];
+    let own = Text::new(read, 0.0);
+    let floor = gate.floor(tables, shape, gauge, &own, heard);
+    let mut texts = vec![(read, own)];
     texts.extend((0..).zip(candidates).map(|(nth, own)| (own.plate, Text::new(own.plate, shares.of(nth)))));
     let passes = |entry: EntryRef| {
         let listed = snapshot.hotlist_of(entry).plates[entry.entry as usize];
