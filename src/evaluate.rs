@@ -97,6 +97,7 @@ impl Subject {
         let about = About {
             reads: reads.len(),
             plates,
+            files: self.feeds.iter().map(|feed| feed.topic.clone()).collect(),
             lists: self.lists.iter().map(|list| (list.settings.id.clone(), list.hotlist.len())).collect(),
             table: tables.version().to_owned(),
             listed_share: self.listed_share,

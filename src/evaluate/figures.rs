@@ -36,6 +36,8 @@ pub struct About {
     pub reads: usize,
     /// Distinct true plates.
     pub plates: usize,
+    /// The files of reads, as [`Case::file`] counts them.
+    pub files: Vec<String>,
     /// The lists: name and entries.
     pub lists: Vec<(String, usize)>,
     /// Version of the evidence table.
@@ -95,9 +97,9 @@ pub struct Rate {
     pub of: u64,
     /// Share, 0 to 1.
     pub share: f64,
-    /// 5th percentile of the share over draws of plates; of none or all the exact bound.
+    /// 5th percentile of the share over draws of plates; of none or all the exact bound. Never above the share.
     pub low: f64,
-    /// 95th percentile.
+    /// 95th percentile. Never below the share.
     pub high: f64,
 }
 
@@ -190,7 +192,7 @@ pub struct Cases {
 /// One read to look at.
 #[derive(Clone, Debug, Serialize)]
 pub struct Case {
-    /// Position of its file, and the line there.
+    /// Its file in [`About::files`].
     pub file: u16,
     /// Line from 1.
     pub line: u64,
@@ -295,6 +297,20 @@ fn bin_row(bin: &CalibrationBin) -> BinRow {
     BinRow { reads: bin.reads, right: bin.right, score: bin.score / as_f64(bin.reads.max(1)) }
 }
 
+impl Rate {
+    /// A share with the interval that was drawn of it.
+    fn new(count: u64, of: u64, (low, high): (f64, f64)) -> Self {
+        let n = as_f64(of.max(1));
+        let share = as_f64(count) / n;
+        // Drawing from reads that are all alike shows no chance at all: there the exact bound stands.
+        let unseen = 1.0 - 0.05f64.powf(1.0 / n);
+        let low = if count == of { low.min(1.0 - unseen) } else { low };
+        let high = if count == 0 { high.max(unseen) } else { high };
+        // Thresholds are chosen anew in each draw, and one that just keeps a limit is seldom drawn again.
+        Self { count, of, share, low: low.min(share), high: high.max(share) }
+    }
+}
+
 /// Hands out the intervals in the order of the shares.
 struct Shares<'m, I> {
     measures: &'m Measures,
@@ -303,17 +319,7 @@ struct Shares<'m, I> {
 
 impl<I: Iterator<Item = (f64, f64)>> Shares<'_, I> {
     fn rate(&mut self, count: u64, of: u64) -> Rate {
-        let (low, high) = self.intervals.next().unwrap_or((0.0, 1.0));
-        let n = as_f64(of.max(1));
-        // Drawing from reads that are all alike shows no chance at all: there the exact bound stands.
-        let unseen = 1.0 - 0.05f64.powf(1.0 / n);
-        Rate {
-            count,
-            of,
-            share: as_f64(count) / n,
-            low: if count == of { low.min(1.0 - unseen) } else { low },
-            high: if count == 0 { high.max(unseen) } else { high },
-        }
+        Rate::new(count, of, self.intervals.next().unwrap_or((0.0, 1.0)))
     }
 
     fn rows(&mut self, counts: impl Iterator<Item = (String, Counts)>) -> Vec<Operating> {
@@ -397,5 +403,28 @@ fn case(labelled: &LabelledRead, verdict: &Verdict) -> Case {
         candidates: read.map(candidates).unwrap_or_default(),
         truth: labelled.truth.plate.as_str().to_owned(),
         hits: verdict.hits.iter().filter_map(shown).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_lies_within_its_interval_whatever_was_drawn() {
+        let share = 7.0 / 1_406.0;
+        for (drawn, low, high) in
+            [((0.003, 0.0049), 0.003, share), ((0.006, 0.01), share, 0.01), ((0.001, 0.02), 0.001, 0.02)]
+        {
+            let rate = Rate::new(7, 1_406, drawn);
+            assert_eq!((rate.low, rate.share, rate.high), (low, share, high));
+        }
+    }
+
+    #[test]
+    fn where_none_or_all_were_counted_the_exact_bound_stands() {
+        let (none, all) = (Rate::new(0, 100, (0.0, 0.0)), Rate::new(100, 100, (1.0, 1.0)));
+        assert!(none.low == 0.0 && (0.029..0.03).contains(&none.high), "{none:?}");
+        assert!(all.high == 1.0 && (0.97..0.971).contains(&all.low), "{all:?}");
     }
 }

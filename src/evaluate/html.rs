@@ -31,7 +31,7 @@ impl Evaluation {
         for part in self.runs.first().map(|run| run.parts.as_slice()).unwrap_or_default() {
             self.part(part, &mut page);
         }
-        cases::write(&self.cases, &mut page);
+        cases::write(&self.cases, &self.about.files, &mut page);
         self.notes(&mut page);
         page.push_str("</main>\n</body>\n</html>\n");
         page
@@ -201,8 +201,8 @@ fn rate_cell(rate: Option<Rate>, unit: f64) -> String {
     let shown = if unit > 100.0 { format!("{:.1}", unit * rate.share) } else { percent(rate.share) };
     format!(
         "<td class=\"n\"><b>{shown}</b><span class=\"count\"><i>{}/{}</i> <i>{}</i></span></td>",
-        rate.count,
-        rate.of,
+        grouped(rate.count),
+        grouped(rate.of),
         interval(rate, unit)
     )
 }

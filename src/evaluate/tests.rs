@@ -29,7 +29,7 @@ fn subject(lists: Vec<List>) -> Subject {
         lists,
         table: crate::evidence::BUILTIN.to_owned(),
         equivalents: Equivalents::default(),
-        feeds: vec![Feed::default()],
+        feeds: vec![Feed { topic: "folder/reads.jsonl".to_owned(), ..Feed::default() }],
         listed_share: 0.5,
         folds: 0,
         draws: 40,
@@ -93,7 +93,8 @@ fn a_vehicle_of_which_nothing_was_read_is_missed() {
     let part = &evaluation.runs[0].parts[0];
     assert_eq!((part.listed, part.thresholds[0].recall.count), (1, 0));
     assert_eq!(evaluation.cases.missed.0, 1);
-    assert!(evaluation.html().contains("nothing read"));
+    let page = evaluation.html();
+    assert!(page.contains("nothing read") && page.contains(", reads.jsonl line 1"), "{page}");
 }
 
 #[test]
@@ -174,7 +175,10 @@ fn folds_part_plates_and_never_the_reads_of_one() {
 fn markup_in_reads_and_lists_stays_text() {
     let lines =
         line("<b>AB&1</b>", "AB1", "").replace("captured_at", "camera_id\":\"<script>\",\"captured_at");
-    let page = evaluate("plate,entry_id\nAB1,<img src=x>\nBAB1B,\"<img src=x>2\"\n", &lines).html();
+    let mut evaluation = evaluate("plate,entry_id\nAB1,<img src=x>\nBAB1B,\"<img src=x>2\"\n", &lines);
+    evaluation.about.files[0] = "<img src=y>".to_owned();
+    let page = evaluation.html();
+    assert!(page.contains("&lt;img src=y&gt; line 1"), "{page}");
     assert!(!page.contains("<img") && !page.contains("<script"), "{page}");
 }
 

@@ -98,11 +98,11 @@ impl Part {
         for row in self.kinds.iter().filter(|row| row.right + row.wrong + row.false_alerts > 0) {
             writeln!(
                 f,
-                "  kind {:11} {} right, {} wrong first on listed vehicles, {} false alerts",
+                "  kind {:11} {} right, {} wrong first on listed vehicles, {}",
                 row.kind.name(),
                 row.right,
                 row.wrong,
-                row.false_alerts
+                counted(row.false_alerts, "false alert")
             )?;
         }
         Ok(())

@@ -14,7 +14,8 @@ const LONGEST: f64 = 14.0;
 /// Weights that say nothing are left out.
 const NOTHING: f64 = 0.005;
 
-pub(super) fn write(cases: &Cases, page: &mut String) {
+/// `files` are the names behind [`Case::file`].
+pub(super) fn write(cases: &Cases, files: &[String], page: &mut String) {
     page.push_str("<section class=\"cases\">\n<h2>To look at</h2>\n");
     let sorts = [
         ("False alerts", "the vehicle is not listed, and yet there is a hit", &cases.false_alerts),
@@ -29,7 +30,7 @@ pub(super) fn write(cases: &Cases, page: &mut String) {
              {what}</span></summary>",
             grouped(*count as u64)
         );
-        shown.iter().for_each(|case| write_case(case, page));
+        shown.iter().for_each(|case| write_case(case, files, page));
         if *count > shown.len() {
             let _ = writeln!(page, "<p class=\"muted\">{} more are not shown.</p>", count - shown.len());
         }
@@ -41,7 +42,7 @@ pub(super) fn write(cases: &Cases, page: &mut String) {
     page.push_str("</section>\n");
 }
 
-fn write_case(case: &Case, page: &mut String) {
+fn write_case(case: &Case, files: &[String], page: &mut String) {
     let first = case.hits.first();
     let read = if case.read.is_empty() { "nothing read".to_owned() } else { escaped(&case.read) };
     let _ = write!(
@@ -66,12 +67,13 @@ fn write_case(case: &Case, page: &mut String) {
         None => page.push_str("<span class=\"hit muted\">nothing near</span>"),
     }
     page.push_str("</summary>\n<div class=\"body\">\n");
-    facts(case, page);
+    facts(case, files, page);
     case.hits.iter().for_each(|hit| write_hit(hit, page));
     page.push_str("</div></details>\n");
 }
 
-fn facts(case: &Case, page: &mut String) {
+fn facts(case: &Case, files: &[String], page: &mut String) {
+    let file = files.get(usize::from(case.file)).map_or("", |path| path.rsplit('/').next().unwrap_or(path));
     let confidence = case.confidence.map_or_else(String::new, |c| format!(" at {c:.3}"));
     let candidates: Vec<String> = case
         .candidates
@@ -83,9 +85,9 @@ fn facts(case: &Case, page: &mut String) {
         .collect();
     let _ = writeln!(
         page,
-        "<p class=\"facts\">{}{confidence}, file {} line {}{}</p>",
+        "<p class=\"facts\">{}{confidence}, {} line {}{}</p>",
         case.reader.as_deref().map_or_else(|| "reader not named".to_owned(), escaped),
-        case.file + 1,
+        escaped(file),
         case.line,
         if candidates.is_empty() {
             String::new()

@@ -8,13 +8,14 @@ use super::{escaped, percent, share_of};
 use crate::evaluate::figures::{CurvePoint, Operating, Part};
 use crate::evaluate::sample::as_f64;
 
-/// Size in user units; the page scales it to its column.
-const WIDTH: f64 = 560.0;
-const HEIGHT: f64 = 360.0;
-const LEFT: f64 = 46.0;
-const RIGHT: f64 = 18.0;
-const TOP: f64 = 16.0;
-const BOTTOM: f64 = 46.0;
+/// Size in user units; the page scales it to its column. On a phone that is 0.7, and the letters are larger to stay
+/// readable: the margins hold those.
+const WIDTH: f64 = 480.0;
+const HEIGHT: f64 = 330.0;
+const LEFT: f64 = 50.0;
+const RIGHT: f64 = 16.0;
+const TOP: f64 = 14.0;
+const BOTTOM: f64 = 52.0;
 
 /// False alerts per 1,000 at which the axis is marked; it is stretched where it matters.
 const RATES: [f64; 8] = [0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
@@ -137,7 +138,7 @@ fn curve(part: &Part, class: &str, y: impl Fn(f64) -> f64, page: &mut String) {
 
 fn rule_point(rule: &Operating, label: &str, below: f64, y: impl Fn(f64) -> f64, page: &mut String) {
     let (x, at) = (x_of_rate(1000.0 * rule.false_alerts.share), y(rule.recall.share));
-    let (dx, anchor) = if x > 0.6 * WIDTH { (-8.0, "end") } else { (8.0, "start") };
+    let (dx, anchor) = if x > 0.45 * WIDTH { (-8.0, "end") } else { (8.0, "start") };
     let _ = writeln!(
         page,
         "<circle class=\"rule\" cx=\"{x:.1}\" cy=\"{at:.1}\" r=\"4.5\"><title>{}: recall {}, {:.1} false per 1,000</title>\
