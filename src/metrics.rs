@@ -49,16 +49,16 @@ const HITS: Def = Def("hotplate_hits_total", Kind::Counter, "Hits by list and ki
 const ALERTS: Def = Def("hotplate_alerts_total", Kind::Counter, "Alerts made, by list.");
 const PUBLISHED: Def =
     Def("hotplate_alerts_published_total", Kind::Counter, "Alerts that the broker acknowledged.");
-const SUPPRESSED: Def = Def("hotplate_suppressed_total", Kind::Counter, "Hits not alerted again, by reason.");
+const SUPPRESSED: Def = Def("hotplate_suppressed_total", Kind::Counter, "Alerts not made again, by reason.");
 const DEAD_LETTERS: Def = Def(
     "hotplate_dead_letters_total",
     Kind::Counter,
-    "Payloads diverted to the dead-letter topic, by reason.",
+    "Payloads, and as alert_... alerts, that went to the dead-letter topic, by reason.",
 );
 const CLOCK_PROBLEMS: Def = Def(
     "hotplate_read_clock_problems_total",
     Kind::Counter,
-    "Hit reads captured in the future, in another age, or too late to act on.",
+    "Reads captured in the future, in another age, or too late to act on.",
 );
 const BATCH_MATCH: Def = Def(
     "hotplate_batch_match_seconds",
@@ -118,7 +118,7 @@ const COMMIT_FAILURES: Def =
 const DELIVERY_FAILURES: Def = Def(
     "hotplate_delivery_failures_total",
     Kind::Counter,
-    "Records that could not be handed over or were refused, before any retry.",
+    "Records that found no room or were too large, before they were tried again.",
 );
 const FAILED: Def =
     Def("hotplate_worker_failures_total", Kind::Counter, "Failures in workers, by what failed.");

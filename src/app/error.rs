@@ -1,6 +1,6 @@
 //! Why a daemon did not start, or ended other than in order.
 //!
-//! Owns the exit code of each, which `hotplate run --help` documents.
+//! Owns the exit code of each, which `hotplate --help` documents.
 
 use tokio::task::JoinError;
 

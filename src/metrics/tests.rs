@@ -39,6 +39,33 @@ fn every_series_has_help_and_type_and_every_metric_is_described() {
     }
 }
 
+/// What dashboard, rules, their tests and the README name.
+#[test]
+fn metrics_that_the_docs_and_deploy_name_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = [
+        "README.md",
+        "benches/record/README.md",
+        "deploy/grafana/hotplate.json",
+        "deploy/prometheus/rules.yml",
+        "deploy/prometheus/rules_test.yml",
+    ];
+    for file in files {
+        // A rule's own name is a path of several: job:hotplate_reads:rate5m.
+        let text = std::fs::read_to_string(root.join(file)).unwrap().replace(":hotplate_", ":");
+        for rest in text.split("hotplate_").skip(1) {
+            let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(rest.len());
+            let name = format!("hotplate_{}", &rest[..end]);
+            let is_part = |known: &str, kind: &Kind| {
+                let part = name.strip_prefix(known).unwrap_or("-");
+                part.is_empty()
+                    || matches!(kind, Kind::Histogram(_)) && ["_bucket", "_sum", "_count"].contains(&part)
+            };
+            assert!(ALL.iter().any(|Def(known, kind, _)| is_part(known, kind)), "{file} names {name}");
+        }
+    }
+}
+
 #[test]
 fn histograms_have_buckets_that_can_be_added_up_over_instances() {
     let metrics = Metrics::new();
