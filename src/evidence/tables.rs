@@ -175,6 +175,9 @@ impl File {
         if pooled.syntax < 0.0 || self.syntax.weight < 0.0 {
             return refuse("syntax".to_owned(), "below 0 it would prefer what no plate looks like");
         }
+        if let Some(key) = self.grade.without_effect() {
+            return refuse(key, "caps nothing; known are those of config/evidence.toml");
+        }
         let v = &self.vehicle;
         let ordered = [
             (v.make_conflict, v.make_agree),
@@ -248,17 +251,21 @@ impl Pooled {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GradeCaps {
-    #[expect(
-        dead_code,
-        reason = "the thresholds themselves belong to a list's policy; these are its documented defaults"
-    )]
-    confirmed: f64,
-    #[expect(dead_code, reason = "see confirmed")]
-    probable: f64,
-    #[expect(dead_code, reason = "see confirmed")]
-    possible: f64,
     pub(super) cap_kind: HashMap<String, crate::policy::Grade>,
     pub(super) cap: HashMap<String, crate::policy::Grade>,
+}
+
+impl GradeCaps {
+    /// A key that is no explanation's and no conflict's name: whoever wrote it would wait for an effect.
+    fn without_effect(&self) -> Option<String> {
+        let kinds = ["edit", "transposed", "pattern"];
+        let conflicts = ["jurisdiction", "vehicle_type", "make", "model", "color", "year"];
+        let is_conflict =
+            |name: &str| name.strip_suffix("_conflict").is_some_and(|what| conflicts.contains(&what));
+        let kind = self.cap_kind.keys().find(|name| !kinds.contains(&name.as_str()));
+        let conflict = self.cap.keys().find(|name| !is_conflict(name));
+        kind.map(|name| format!("grade.cap_kind.{name}")).or(conflict.map(|name| format!("grade.cap.{name}")))
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

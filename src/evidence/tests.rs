@@ -180,6 +180,9 @@ fn a_table_that_would_break_a_promise_is_refused_by_key() {
         ("one_op = 0.57", "one_op = 1.57", "pooled"),
         ("FIAT = []", "FIAT = [\"FORD\"]", "alias.make"),
         ("[pooled]", "[pooled]\nsyntaxx = 1", "syntaxx"),
+        ("[grade.cap]", "[grade]\nconfirmed = 0.9\n[grade.cap]", "confirmed"),
+        ("make_conflict = \"possible\"", "maker_conflict = \"possible\"", "grade.cap.maker_conflict"),
+        ("transposed = \"probable\"", "swapped = \"probable\"", "grade.cap_kind.swapped"),
     ] {
         let text = BUILTIN.replacen(from, to, 1);
         assert_ne!(text, BUILTIN, "{from}");
