@@ -23,7 +23,7 @@ documented! {
     pub struct LoggingSettings {
         /// `error`, `warn`, `info`, `debug` or `trace`; finer as `info,rdkafka=debug`. Changes with a reload.
         pub level: String,
-        /// `text` for people, `json` for machines.
+        /// `text` for people, `json` for machines. Changes need a restart.
         pub format: LogFormat,
     }
 }

@@ -56,7 +56,7 @@ documented! {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct FeedFile {
-        /// The topic.
+        /// The topic. Must be said.
         pub topic: String,
         /// How reads are written: `canonical` (config/read.schema.json), `openalpr` (alpr_results, one event with
         /// any number of plates) or `openalpr-group` (alpr_group, one vehicle pass).
@@ -107,10 +107,10 @@ documented! {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct ListFile {
-        /// Name of the list, unique. It is part of every alert's id, so a renamed list is another list.
+        /// Name of the list, unique. It is part of every alert's id, so a renamed list is another list. Must be said.
         pub id: String,
         /// The file: CSV with a header line, or JSON lines; plain or gzip. Replace it by renaming a complete one
-        /// into its place, then reload.
+        /// into its place, then reload. Must be said.
         pub path: PathBuf,
         /// The agency that owns the list, for entries that name none.
         /// Example: "Springfield PD"
