@@ -11,9 +11,9 @@ use crate::vehicle::Vehicle;
 
 /// The one read of a payload.
 pub(super) fn read(mut fields: Fields<'_>, payload: &[u8]) -> Result<PlateRead, DecodeError> {
-    let plate = fields.quiet::<String>("plate").unwrap_or_default();
+    let plate = fields.quiet_text("plate").unwrap_or_default().into_owned();
     let captured_at = fields
-        .quiet::<String>("captured_at")
+        .quiet_text("captured_at")
         .and_then(|text| time::parse(&text))
         .ok_or(DecodeError::Wrong("captured_at"))?;
     let read_id = fields.label("read_id");

@@ -1,8 +1,10 @@
 //! `OpenALPR`'s events in full.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
-use super::fields::{Fields, elements};
+use super::fields::{Fields, elements, text};
 use super::{Location, PlateRead};
 use crate::read::head::Scale;
 use crate::read::identity::Parts;
@@ -20,7 +22,7 @@ pub(super) fn result(mut event: Fields<'_>, payload: &[u8], nth: u16) -> Result<
     let mut fields = results
         .and_then(|all| Fields::of(all.get(usize::from(nth))?))
         .ok_or(DecodeError::Wrong("results"))?;
-    let plate = fields.quiet::<String>("plate").unwrap_or_default();
+    let plate = fields.quiet_text("plate").unwrap_or_default().into_owned();
     let read_id = event.label("uuid");
     let camera_id = event.label("camera_id");
     let identity = ReadIdentity::new(&Parts {
@@ -54,7 +56,8 @@ pub(super) fn group(mut fields: Fields<'_>, payload: &[u8]) -> Result<PlateRead,
     let captured_at = instant(&mut fields, "epoch_start")?;
     // The plate stands in `best_plate_number`; `best_plate` repeats it with everything the group says anyway.
     let best = fields.raw("best_plate");
-    let plate = fields.quiet::<String>("best_plate_number").or_else(|| best_plate(best?)).unwrap_or_default();
+    let plate = fields.quiet_text("best_plate_number").or_else(|| best_plate(best?));
+    let plate = plate.unwrap_or_default().into_owned();
     let read_id = fields.label("best_uuid");
     let camera_id = fields.label("camera_id");
     let identity = ReadIdentity::new(&Parts {
@@ -89,7 +92,7 @@ fn header(event: &mut Fields<'_>) {
 }
 
 fn instant(event: &mut Fields<'_>, key: &'static str) -> Result<Timestamp, DecodeError> {
-    event.quiet::<f64>(key).and_then(time::from_epoch_ms).ok_or(DecodeError::Wrong(key))
+    event.quiet_number(key).and_then(time::from_epoch_ms).ok_or(DecodeError::Wrong(key))
 }
 
 fn location(event: &mut Fields<'_>) -> Option<Location> {
@@ -98,8 +101,8 @@ fn location(event: &mut Fields<'_>) -> Option<Location> {
     Location::new(lat?, lon?)
 }
 
-fn best_plate(value: &str) -> Option<String> {
-    serde_json::from_str(value).ok().or_else(|| Fields::of(value)?.quiet("plate"))
+fn best_plate(value: &str) -> Option<Cow<'_, str>> {
+    text(value).or_else(|| Fields::of(value)?.quiet_text("plate"))
 }
 
 fn vehicle(group: &mut Fields<'_>) -> Vehicle {
