@@ -85,7 +85,7 @@ impl Hotlist {
 }
 
 /// An entry in full, borrowed from its list. Serializes as it stands in an alert.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Default, Serialize)]
 pub struct Entry<'a> {
     /// The list's own id of the entry, or one derived from the row.
     pub entry_id: &'a str,

@@ -1,17 +1,19 @@
-//! The entries' own text, kept as bytes.
+//! The entries' own text, kept as it is.
 //!
 //! Owns the compact form of a row (cells with a value only, repeated values once for the whole list) and reading
 //! it back as an [`Entry`]. Guarantees that a row costs its text, about two bytes a cell and a four-byte offset,
 //! with no slack once built. Refuses nothing: the loader decides what becomes a row.
+//!
+//! A row is text throughout, its numbers too, so that no cell is checked again to be text when it is read back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 
 use jiff::Timestamp;
 
 use super::room::{MAPPED, push};
 use super::{Entry, EntryId};
-use crate::vehicle::{Besides, Vehicle};
+use crate::vehicle::Besides;
 
 /// A field that an entry can have, in the order in which rows hold them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,7 +125,7 @@ impl From<Field> for Column {
 #[derive(Default)]
 pub struct Rows {
     // Every chunk is allocated once at its size and never grows: no copying while loading, no slack after.
-    chunks: Vec<Vec<u8>>,
+    chunks: Vec<String>,
     // The first row of each chunk.
     chunk_rows: Vec<u32>,
     // Where each row starts in its chunk.
@@ -151,8 +153,8 @@ impl Rows {
         let texts = |texts: &Vec<Box<str>>| {
             texts.capacity() * size_of::<Box<str>>() + texts.iter().map(|t| t.len()).sum::<usize>()
         };
-        self.chunks.iter().map(Vec::capacity).sum::<usize>()
-            + self.chunks.capacity() * size_of::<Vec<u8>>()
+        self.chunks.iter().map(String::capacity).sum::<usize>()
+            + self.chunks.capacity() * size_of::<String>()
             + (self.chunk_rows.capacity() + self.offsets.capacity()) * size_of::<u32>()
             + texts(&self.shared)
             + texts(&self.extra_columns)
@@ -164,41 +166,34 @@ impl Rows {
     /// If there is no such row, as indexing does.
     #[must_use]
     pub fn entry(&self, id: EntryId) -> Entry<'_> {
-        let mut fields = [None; Field::ALL.len()];
-        let mut extra = BTreeMap::new();
+        let mut entry = Entry::default();
         for (column, value) in self.cells(id) {
-            match fields.get_mut(usize::from(column.0)) {
-                Some(slot) => *slot = Some(value),
-                None => {
-                    extra.insert(self.column_name(column), text(value));
-                }
+            let Some(field) = column.field() else {
+                entry.extra.insert(self.column_name(column), value);
+                continue;
+            };
+            match field {
+                Field::EntryId => entry.entry_id = value,
+                Field::Plate => entry.plate = value,
+                Field::Jurisdiction => entry.jurisdiction = Some(value),
+                Field::Category => entry.category = Some(value),
+                Field::Priority => entry.priority = read_bytes(value).next(),
+                Field::ValidFrom => entry.valid_from = read_instant(value),
+                Field::ValidUntil => entry.valid_until = read_instant(value),
+                Field::EnteredAt => entry.entered_at = Some(value),
+                Field::VehicleMake => entry.vehicle.make = Some(value),
+                Field::VehicleModel => entry.vehicle.model = Some(value),
+                Field::VehicleColor => entry.vehicle.color = Some(value),
+                Field::VehicleType => entry.vehicle.body = Some(value),
+                Field::VehicleYear => entry.vehicle.year = Some(value),
+                Field::Agency => entry.agency = Some(value),
+                Field::CaseNumber => entry.case_number = Some(value),
+                Field::Reason => entry.reason = Some(value),
+                Field::Caution => entry.caution = Some(value),
+                Field::Notes => entry.notes = Some(value),
             }
         }
-        let bytes = |field: Field| fields[field as usize];
-        let field = |field: Field| bytes(field).map(text);
-        Entry {
-            entry_id: field(Field::EntryId).unwrap_or_default(),
-            plate: field(Field::Plate).unwrap_or_default(),
-            jurisdiction: field(Field::Jurisdiction),
-            category: field(Field::Category),
-            priority: bytes(Field::Priority).and_then(|b| b.first().copied()),
-            valid_from: bytes(Field::ValidFrom).and_then(read_instant),
-            valid_until: bytes(Field::ValidUntil).and_then(read_instant),
-            entered_at: field(Field::EnteredAt),
-            vehicle: Vehicle {
-                make: field(Field::VehicleMake),
-                model: field(Field::VehicleModel),
-                color: field(Field::VehicleColor),
-                body: field(Field::VehicleType),
-                year: field(Field::VehicleYear),
-            },
-            agency: field(Field::Agency),
-            case_number: field(Field::CaseNumber),
-            reason: field(Field::Reason),
-            caution: field(Field::Caution),
-            notes: field(Field::Notes),
-            extra,
-        }
+        entry
     }
 
     /// What a row says besides the plate, without the rest of it, which takes less than [`Rows::entry`].
@@ -217,7 +212,7 @@ impl Rows {
                 Some(field) if field < Field::VehicleMake => continue,
                 _ => break,
             };
-            *slot = Some(text(value));
+            *slot = Some(value);
         }
         besides
     }
@@ -226,14 +221,14 @@ impl Rows {
     /// and the second waits for the first.
     #[must_use]
     pub fn touch(&self, id: EntryId) -> u8 {
-        self.row(id.0).first().copied().unwrap_or_default()
+        self.row(id.0).bytes().next().unwrap_or_default()
     }
 
     /// The id of an entry, without reading the rest of its row.
     #[must_use]
     pub fn entry_id(&self, id: EntryId) -> &str {
         // The first cell of every row.
-        self.cells(id).next().map_or("", |(_, value)| text(value))
+        self.cells(id).next().map_or("", |(_, value)| value)
     }
 
     /// The fields of an entry that hold text, without reading the rest of its row.
@@ -242,7 +237,7 @@ impl Rows {
             let coded =
                 |field: &Field| matches!(field, Field::Priority | Field::ValidFrom | Field::ValidUntil);
             let field = column.field().filter(|field| !coded(field))?;
-            Some((field, text(value)))
+            Some((field, value))
         })
     }
 
@@ -258,40 +253,39 @@ impl Rows {
     /// Whether a text is anywhere among the rows.
     #[cfg(test)]
     pub(super) fn holds(&self, text: &str) -> bool {
-        let within = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-        self.chunks.iter().any(|chunk| within(chunk))
-            || self.shared.iter().any(|shared| within(shared.as_bytes()))
+        self.chunks.iter().any(|chunk| chunk.contains(text))
+            || self.shared.iter().any(|shared| shared.contains(text))
     }
 
     fn cells(&self, id: EntryId) -> Cells<'_> {
-        Cells { rest: self.row(id.0), shared: &self.shared }
+        Cells { row: self.row(id.0), at: 0, shared: &self.shared }
     }
 
-    fn row(&self, row: u32) -> &[u8] {
+    fn row(&self, row: u32) -> &str {
         let chunk = self.chunk_rows.partition_point(|&first| first <= row) - 1;
         let start = self.offsets[row as usize] as usize;
-        let bytes = &self.chunks[chunk];
+        let text = &self.chunks[chunk];
         let next = row + 1;
         let last_of_chunk = self.chunk_rows.get(chunk + 1) == Some(&next);
         match self.offsets.get(next as usize) {
-            Some(&end) if !last_of_chunk => &bytes[start..end as usize],
-            _ => &bytes[start..],
+            Some(&end) if !last_of_chunk => &text[start..end as usize],
+            _ => &text[start..],
         }
     }
 
     /// Appends a row, filling the last chunk or beginning another.
-    fn append(&mut self, row: &[u8]) {
+    fn append(&mut self, row: &str) {
         let room = self.chunks.last().map_or(0, |chunk| chunk.capacity() - chunk.len());
         if room < row.len() || self.chunks.is_empty() {
             // Chunks grow with the list, so that twenty lists of fifty entries stay small, and then each is mapped by
             // itself: a list that was replaced leaves no holes.
             let size = if self.len() * 32 < MID_CHUNK { (self.len() * 32).max(MIN_CHUNK) } else { MAPPED };
-            self.chunks.push(Vec::with_capacity(size.max(row.len())));
+            self.chunks.push(String::with_capacity(size.max(row.len())));
             self.chunk_rows.push(narrow(self.offsets.len()));
         }
         if let Some(chunk) = self.chunks.last_mut() {
             push(&mut self.offsets, narrow(chunk.len()));
-            chunk.extend_from_slice(row);
+            chunk.push_str(row);
         }
     }
 }
@@ -308,40 +302,46 @@ impl fmt::Debug for Rows {
 
 /// Cells of one row.
 struct Cells<'a> {
-    rest: &'a [u8],
+    row: &'a str,
+    at: usize,
     shared: &'a [Box<str>],
 }
 
-impl<'a> Cells<'a> {
+impl Cells<'_> {
     fn number(&mut self) -> Option<u32> {
         let (mut value, mut shift) = (0, 0);
         loop {
-            let (&byte, rest) = self.rest.split_first()?;
-            self.rest = rest;
-            value |= u32::from(byte & 0x7F) << shift;
-            if byte & 0x80 == 0 {
+            let byte = *self.row.as_bytes().get(self.at)?;
+            self.at += 1;
+            value |= u32::from(byte & 0x3F) << shift;
+            if byte & MORE == 0 {
                 return Some(value);
             }
-            shift += 7;
+            shift += 6;
         }
     }
 }
 
 impl<'a> Iterator for Cells<'a> {
-    type Item = (Column, &'a [u8]);
+    type Item = (Column, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
         let head = self.number()?;
         let column = Column(u16::try_from(head >> 1).ok()?);
         let number = self.number()? as usize;
         if head & SHARED != 0 {
-            return Some((column, self.shared[number].as_bytes()));
+            return Some((column, &self.shared[number]));
         }
-        let (value, rest) = self.rest.split_at_checked(number)?;
-        self.rest = rest;
+        let end = self.at + number;
+        let value = self.row.get(self.at..end)?;
+        self.at = end;
         Some((column, value))
     }
 }
+
+/// Marks a character of a number that another one follows. Below it are six bits of the number, the lowest first, and
+/// together they are ASCII.
+const MORE: u8 = 0x40;
 
 /// Marks a cell whose value is held once for the list; the number after it is the value's place there.
 const SHARED: u32 = 1;
@@ -351,7 +351,7 @@ const SHARED: u32 = 1;
 #[derive(Default)]
 pub struct RowsBuilder {
     rows: Rows,
-    row: Vec<u8>,
+    row: String,
     shared: HashMap<Box<str>, u32>,
     columns: Vec<SharedColumn>,
 }
@@ -402,14 +402,20 @@ impl RowsBuilder {
             put_number(&mut self.row, place);
             return;
         }
-        self.bytes(column, value.as_bytes());
+        self.own(column, value);
     }
 
-    /// Adds a priority or an instant to the row.
+    /// Adds a priority or an instant to the row: a character for each byte.
     pub(super) fn bytes(&mut self, column: Column, value: &[u8]) {
+        let text: String = value.iter().copied().map(char::from).collect();
+        self.own(column, &text);
+    }
+
+    /// Adds a cell whose value stands in the row itself.
+    fn own(&mut self, column: Column, value: &str) {
         put_number(&mut self.row, u32::from(column.0) << 1);
         put_number(&mut self.row, narrow(value.len()));
-        self.row.extend_from_slice(value);
+        self.row.push_str(value);
     }
 
     /// Ends the row and gives its place.
@@ -440,7 +446,7 @@ impl RowsBuilder {
                 }
             }
             // Freed as it is copied, so that a list is never held twice.
-            rows.chunks[chunk] = Vec::new();
+            rows.chunks[chunk] = String::new();
         }
         self.rows = kept;
     }
@@ -495,22 +501,31 @@ pub(super) fn write_instant(instant: Timestamp) -> ([u8; 12], usize) {
     (bytes, if nanoseconds == 0 { 8 } else { 12 })
 }
 
-fn read_instant(bytes: &[u8]) -> Option<Timestamp> {
-    let (seconds, rest) = bytes.split_first_chunk()?;
-    let nanoseconds = rest.first_chunk().map_or(0, |n| i32::from_le_bytes(*n));
-    Timestamp::new(i64::from_le_bytes(*seconds), nanoseconds).ok()
+fn read_instant(value: &str) -> Option<Timestamp> {
+    let mut bytes = read_bytes(value);
+    let seconds = i64::from_le_bytes(first(&mut bytes)?);
+    Timestamp::new(seconds, first(&mut bytes).map_or(0, i32::from_le_bytes)).ok()
 }
 
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).expect("cells of text come from `str`")
-}
-
-fn put_number(row: &mut Vec<u8>, mut number: u32) {
-    while number >= 0x80 {
-        row.push((number & 0x7F) as u8 | 0x80);
-        number >>= 7;
+fn first<const COUNT: usize>(bytes: &mut impl Iterator<Item = u8>) -> Option<[u8; COUNT]> {
+    let mut all = [0; COUNT];
+    for byte in &mut all {
+        *byte = bytes.next()?;
     }
-    row.push((number & 0x7F) as u8);
+    Some(all)
+}
+
+/// The bytes of a value that is no text.
+fn read_bytes(value: &str) -> impl Iterator<Item = u8> {
+    value.chars().filter_map(|byte| u8::try_from(byte).ok())
+}
+
+fn put_number(row: &mut String, mut number: u32) {
+    while number >= u32::from(MORE) {
+        row.push(char::from((number & 0x3F) as u8 | MORE));
+        number >>= 6;
+    }
+    row.push(char::from((number & 0x3F) as u8));
 }
 
 /// Rows are numbered by `u32` and a chunk is smaller than 4 GiB; the loader's limits see to both.
