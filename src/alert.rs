@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::{Difference, Evidence};
 use crate::hotlist::Entry;
 use crate::jurisdiction::Agreement;
+use crate::plate::Plate;
 use crate::policy::{Grade, MatchKind};
 use crate::read::{AlertId, PlateRead};
 
@@ -104,7 +105,7 @@ pub struct MatchFacts {
     /// The score by the thresholds of the list's policy.
     pub grade: Grade,
     /// The read's plate or candidate that matched, normalized.
-    pub read: String,
+    pub read: Plate,
     /// The listed plate or pattern, normalized.
     pub listed: String,
     /// Position among the read's candidates, from 0, if one of them matched rather than the read's own plate.

@@ -33,7 +33,7 @@ mod space;
 mod tables;
 mod vocabulary;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use serde::Serialize;
 
@@ -63,12 +63,12 @@ pub struct Evidence {
     /// Log likelihood ratio: 0.7 doubles the odds, -4.6 makes them a hundred times worse.
     pub weight: f64,
     /// In words.
-    pub detail: String,
+    pub detail: Cow<'static, str>,
 }
 
 impl Evidence {
-    pub(crate) fn new(name: &'static str, weight: f64, detail: String) -> Self {
-        Self { name, weight, detail }
+    pub(crate) fn new(name: &'static str, weight: f64, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { name, weight, detail: detail.into() }
     }
 }
 
@@ -113,7 +113,7 @@ pub struct Weighed {
     /// The best grade that kind and conflicts allow, whatever the score.
     pub cap: Grade,
     /// The reader's text that matched, normalized.
-    pub read: String,
+    pub read: Plate,
     /// The listed plate or pattern, normalized.
     pub listed: String,
     /// Position of the matched text among the read's candidates; none for the read's own plate.
@@ -204,17 +204,17 @@ impl Tables {
         suspects: &[Suspect<'_>],
         explanations: &[Option<Explanation>],
     ) -> f64 {
-        let (mut said, mut misread) = (BTreeMap::new(), BTreeMap::new());
+        let (mut said, mut misread) = (Vec::new(), Vec::new());
         for (suspect, explanation) in suspects.iter().zip(explanations) {
             if let (Listed::Plate(plate), Some(explanation)) = (suspect.listed, explanation) {
                 let texts = if explanation.is_misread() { &mut misread } else { &mut said };
-                texts.insert(plate.folded().key(), explanation.belief.exp());
+                texts.push((plate.folded().key(), explanation.belief.exp()));
             }
         }
         let pooled = &self.file.pooled;
         let within_reach =
             (pooled.one_op + pooled.two_ops + pooled.three_ops) * (belief.misread - belief.all).exp();
-        let known = said.values().sum::<f64>() + misread.values().sum::<f64>().min(within_reach);
+        let known = sum_of_distinct(said) + sum_of_distinct(misread).min(within_reach);
         -(1.0 - known).max(pooled.unexplained_floor).ln()
     }
 
@@ -243,17 +243,18 @@ impl Tables {
     /// The denominator for whole plates: none of these, and every listed vehicle with its twin. Rows with one plate
     /// and jurisdiction are one vehicle, for which the row of the largest weight stands.
     fn everyone(&self, prior: f64, suspects: &[Suspect<'_>], weighings: &[Option<Weighing>]) -> f64 {
-        let mut vehicles: BTreeMap<(u128, Option<&str>), &Weighing> = BTreeMap::new();
+        let mut rows = Vec::with_capacity(suspects.len());
         for (suspect, weighing) in suspects.iter().zip(weighings) {
             let (Listed::Plate(plate), Some(weighing)) = (suspect.listed, weighing) else { continue };
-            let vehicle = (plate.folded().key(), suspect.entry.jurisdiction);
-            let best = vehicles.entry(vehicle).or_insert(weighing);
-            if weighing.weight > best.weight {
-                *best = weighing;
-            }
+            rows.push(((plate.folded().key(), suspect.entry.jurisdiction), weighing));
         }
-        let shares: Vec<f64> =
-            vehicles.values().flat_map(|weighing| self.with_twin(prior, weighing)).collect();
+        rows.sort_by_key(|(vehicle, _)| *vehicle);
+        let vehicles = rows.chunk_by(|a, b| a.0 == b.0).filter_map(|rows| {
+            let weighings = rows.iter().map(|(_, weighing)| *weighing);
+            weighings.reduce(|best, next| if next.weight > best.weight { next } else { best })
+        });
+        let mut shares = Vec::with_capacity(2 * rows.len());
+        shares.extend(vehicles.flat_map(|weighing| self.with_twin(prior, weighing)));
         log_sum([0.0].into_iter().chain(shares.iter().copied()))
     }
 
@@ -270,7 +271,7 @@ impl Tables {
         let (listed, mut evidence, differences) = match suspect.listed {
             Listed::Plate(plate) => {
                 let mut items = scene.items(&explanation, plate);
-                let detail = "what the reader believes and no listed plate explains".to_owned();
+                let detail = "what the reader believes and no listed plate explains";
                 items.push(Evidence::new("unexplained", unexplained, detail));
                 (plate.as_str().to_owned(), items, scene.differences(&explanation, plate))
             }
@@ -284,7 +285,7 @@ impl Tables {
             weight,
             kind: self.kind(&explanation, source, suspect.listed),
             cap: self.cap(&explanation, &circumstances.conflicts),
-            read: source.text.as_str().to_owned(),
+            read: source.text,
             listed,
             candidate: source.candidate,
             differences,
@@ -318,6 +319,13 @@ impl Tables {
         let conflicts = conflicts.iter().filter_map(|conflict| caps.cap.get(*conflict));
         kind.into_iter().chain(conflicts).copied().min().unwrap_or(Grade::Confirmed)
     }
+}
+
+/// The sum of the beliefs in different texts, in the order of their keys; of a text that comes twice the last counts.
+fn sum_of_distinct(mut beliefs: Vec<(u128, f64)>) -> f64 {
+    beliefs.sort_by_key(|(text, _)| *text);
+    let distinct = beliefs.chunk_by(|a, b| a.0 == b.0);
+    distinct.filter_map(|same| same.last()).map(|(_, belief)| belief).sum()
 }
 
 /// Log odds of a probability.

@@ -75,6 +75,8 @@ pub(super) struct Belief {
     pub(super) sources: Vec<Source>,
     pub(super) parts: Vec<Parts>,
     pub(super) neighborhoods: Vec<Neighborhood>,
+    /// Log probability of the read itself.
+    own_probability: f64,
     /// Log weight of "the plate is none of the texts".
     pub(super) misread: f64,
     /// Log of the summed weights of all texts.
@@ -99,38 +101,42 @@ impl Belief {
         read: &PlateRead,
     ) -> Option<Self> {
         let (sources, top) = sources(read)?;
-        let syntax = SyntaxRanks::new(tables, read);
         let own = sources[0].folded;
         let own_probability = list.log_probability(own.symbols());
-        let parts: Vec<Parts> = sources
-            .iter()
-            .enumerate()
-            .map(|(rank, source)| match rank {
-                0 => Parts::default(),
-                _ => Parts {
-                    candidate: calibration.candidate
-                        + calibration.ratio * calibration.scale.step(source, rank),
-                    confusion: calibration.confusion * read_as(tables, source.folded, own),
-                    syntax: commoner(tables, list, source.folded, own_probability)
-                        + syntax.rank(source.folded)
-                        - syntax.rank(own),
-                },
-            })
-            .collect();
+        let mut parts = vec![Parts::default()];
+        if sources.len() > 1 {
+            let syntax = SyntaxRanks::new(tables, read);
+            parts.extend(sources.iter().enumerate().skip(1).map(|(rank, source)| Parts {
+                candidate: calibration.candidate + calibration.ratio * calibration.scale.step(source, rank),
+                confusion: calibration.confusion * read_as(tables, source.folded, own),
+                syntax: commoner(tables, list, source.folded, own_probability) + syntax.rank(source.folded)
+                    - syntax.rank(own),
+            }));
+        }
         let neighborhoods: Vec<Neighborhood> =
             sources.iter().map(|s| list.neighborhood(s.folded.symbols(), &tables.confusions)).collect();
         let misread = calibration.misread(sources.len() == 1, top)
             + oddness(tables, list, own, neighborhoods[0], own_probability);
-        let weights: Vec<f64> = parts.iter().map(|parts| parts.total()).collect();
-        let texts = log_sum(weights.iter().copied());
-        let all = log_sum(weights.iter().copied().chain([misread]));
+        let weights = parts.iter().map(|parts| parts.total());
+        let texts = log_sum(weights.clone());
+        let all = log_sum(weights.chain([misread]));
         let doubts = doubts(&read.character_confidences, own.len());
-        Some(Self { sources, parts, neighborhoods, misread, texts, all, doubts })
+        Some(Self { sources, parts, neighborhoods, own_probability, misread, texts, all, doubts })
     }
 
     /// Log weight of one text.
     pub(super) fn weight(&self, source: usize) -> f64 {
         self.parts[source].total()
+    }
+
+    /// Log probability of a folded text on the list.
+    pub(super) fn log_probability(&self, list: &ListShape, text: Plate) -> f64 {
+        // Nearly always the listed text is the one that was read.
+        if text == self.sources[0].folded {
+            self.own_probability
+        } else {
+            list.log_probability(text.symbols())
+        }
     }
 
     /// How much a step at this place of the read itself gains by the reader's doubt about the character.

@@ -4,6 +4,8 @@
 //! neighbors in the list; a pattern fits) and picks the likeliest. Each is a few weights that add up, so that an
 //! auditor can follow it; they are spelled out only for hits.
 
+use std::borrow::Cow;
+
 use super::align::{Change, Step, Steps, align};
 use super::belief::Belief;
 use super::space::ListShape;
@@ -92,7 +94,7 @@ impl Scene<'_> {
 
     /// Expected listed vehicles with just this text, as a weight.
     fn crowd_of(&self, text: Plate) -> f64 {
-        -self.list.log_vehicles() - self.list.log_probability(text.symbols())
+        -self.list.log_vehicles() - self.belief.log_probability(self.list, text)
     }
 
     /// Expected listed vehicles this near, as a weight.
@@ -240,9 +242,9 @@ impl Scene<'_> {
                     explanation.belief,
                     format!("the reader says {}", text.as_str()),
                 ));
-                items.push(Evidence::new("pattern", *own, "how rare its known characters are".to_owned()));
+                items.push(Evidence::new("pattern", *own, "how rare its known characters are"));
                 let crowd = -self.list.log_vehicles();
-                items.push(Evidence::new("crowding", crowd, "vehicles on the list".to_owned()));
+                items.push(Evidence::new("crowding", crowd, "vehicles on the list"));
             }
         }
         items
@@ -250,20 +252,20 @@ impl Scene<'_> {
 
     fn say_text(&self, source: usize, items: &mut Vec<Evidence>) {
         if source == 0 {
-            items.push(Evidence::new("read", 0.0, "the read itself".to_owned()));
+            items.push(Evidence::new("read", 0.0, "the read itself"));
             return;
         }
         let parts = self.belief.parts[source];
         let detail = format!("{} after the read among its texts", ordinal(source));
         items.push(Evidence::new("candidate", parts.candidate, detail));
-        let detail = "how likely this text is misread as the read".to_owned();
+        let detail = "how likely this text is misread as the read";
         items.push(Evidence::new("candidate_confusion", parts.confusion, detail));
-        let detail = "how common its shape is against that of the read".to_owned();
+        let detail = "how common its shape is against that of the read";
         items.push(Evidence::new("syntax", parts.syntax, detail));
     }
 
     fn certainty(&self) -> Evidence {
-        let detail = "the reader's other texts and the chance of a misread".to_owned();
+        let detail = "the reader's other texts and the chance of a misread";
         Evidence::new("certainty", -self.belief.all, detail)
     }
 
@@ -272,13 +274,12 @@ impl Scene<'_> {
         let plural = if count == 1 { "" } else { "s" };
         let detail = format!("the reader misread, {count} character{plural}");
         items.push(Evidence::new("misread", self.chance_of_misread(count), detail));
-        let detail = match source {
-            0 => "from the read".to_owned(),
-            _ => format!(
-                "from {}, {} after the read",
-                self.belief.sources[source].text.as_str(),
-                ordinal(source)
-            ),
+        let detail: Cow<'_, str> = match source {
+            0 => "from the read".into(),
+            _ => {
+                let text = self.belief.sources[source].text;
+                format!("from {}, {} after the read", text.as_str(), ordinal(source)).into()
+            }
         };
         items.push(Evidence::new("source", self.share(source), detail));
         for step in steps.iter() {
@@ -289,7 +290,7 @@ impl Scene<'_> {
                 items.push(Evidence::new("character_confidence", doubt, detail));
             }
         }
-        let detail = "expected listed vehicles this near in the space of plates".to_owned();
+        let detail = "expected listed vehicles this near in the space of plates";
         items.push(Evidence::new("crowding", self.crowd_near(source, count), detail));
     }
 
@@ -312,7 +313,7 @@ impl Scene<'_> {
 }
 
 fn just_this(weight: f64) -> Evidence {
-    Evidence::new("crowding", weight, "expected listed vehicles with just this text".to_owned())
+    Evidence::new("crowding", weight, "expected listed vehicles with just this text")
 }
 
 fn ordinal(nth: usize) -> String {

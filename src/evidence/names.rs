@@ -2,9 +2,11 @@
 //!
 //! Owns the alias tables and which names are mistaken for each other. Refuses a spelling that stands for two names.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Deref;
+use std::slice;
 
 use super::tables::{Aliases, Near, TablesError};
 use crate::hotlist::Field;
@@ -12,12 +14,33 @@ use crate::hotlist::Field;
 /// The alias tables, ready for look-up.
 #[derive(Debug)]
 pub(super) struct Names {
-    make: HashMap<String, String>,
-    color: HashMap<String, String>,
-    body: HashMap<String, String>,
+    make: Spellings,
+    color: Spellings,
+    body: Spellings,
     near_colors: Pairs,
     near_bodies: Pairs,
     far_bodies: Pairs,
+}
+
+/// Names by their spellings.
+type Spellings = HashMap<Box<[u8]>, String, BuildHasherDefault<Quick>>;
+
+/// A quick hash of a short text. Spellings come from a checked file and nothing that a read says is added to them, so
+/// nobody can make them collide.
+#[derive(Default)]
+struct Quick(u64);
+
+impl Hasher for Quick {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let word = part.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
 }
 
 /// Names that go together, both ways.
@@ -90,6 +113,17 @@ impl Plain {
         }
         Self::Short(bytes, len)
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes().is_empty()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(bytes, len) => &bytes[..*len],
+            Self::Long(text) => text.as_bytes(),
+        }
+    }
 }
 
 impl Deref for Plain {
@@ -97,7 +131,7 @@ impl Deref for Plain {
 
     fn deref(&self) -> &str {
         match self {
-            Self::Short(bytes, len) => std::str::from_utf8(&bytes[..*len]).expect("invariant: ASCII"),
+            Self::Short(bytes, len) => text(&bytes[..*len]),
             Self::Long(text) => text,
         }
     }
@@ -105,20 +139,32 @@ impl Deref for Plain {
 
 /// The colors of a vehicle, each once, in order.
 #[derive(Debug)]
-pub(super) struct Colors<'n>(Vec<Name<'n>>);
-
-impl Colors<'_> {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
+pub(super) enum Colors<'n> {
+    One(Name<'n>),
+    Several(Vec<Name<'n>>),
 }
 
-impl fmt::Display for Colors<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (nth, color) in self.0.iter().enumerate() {
-            write!(f, "{}{}", if nth == 0 { "" } else { "/" }, &**color)?;
+impl<'n> Colors<'n> {
+    fn all(&self) -> &[Name<'n>] {
+        match self {
+            Self::One(color) => slice::from_ref(color),
+            Self::Several(colors) => colors,
         }
-        Ok(())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all().is_empty()
+    }
+
+    /// As a text such as `BLACK/YELLOW`.
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::One(color) => Cow::Borrowed(color),
+            Self::Several(colors) => {
+                let colors: Vec<&str> = colors.iter().map(Deref::deref).collect();
+                Cow::Owned(colors.join("/"))
+            }
+        }
     }
 }
 
@@ -164,18 +210,22 @@ impl Names {
 
     /// The colors of a text such as `YEL/BLK`; none where it says nothing.
     pub(super) fn colors(&self, text: &str) -> Colors<'_> {
-        let colors = text.split(['/', '-']).filter_map(|part| name(&self.color, part));
-        let mut colors: Vec<_> = colors.filter(|color| !matches!(&**color, "UNKNOWN" | "MULTI")).collect();
+        let color = |part| name(&self.color, part).filter(|color| !matches!(&**color, "UNKNOWN" | "MULTI"));
+        if !text.bytes().any(|byte| matches!(byte, b'/' | b'-')) {
+            return color(text).map_or_else(|| Colors::Several(Vec::new()), Colors::One);
+        }
+        let mut colors: Vec<_> = text.split(['/', '-']).filter_map(color).collect();
         colors.sort_unstable_by(|a, b| a.cmp(b));
         colors.dedup();
-        Colors(colors)
+        Colors::Several(colors)
     }
 
     /// Whether a listed value of one of the three vocabularies is a known spelling; true for other fields.
     pub(super) fn knows(&self, field: Field, text: &str) -> bool {
         let known = |part: &str| {
             let plain = Plain::new(part);
-            plain.is_empty() || self.spellings(field).is_none_or(|spellings| spellings.contains_key(&*plain))
+            plain.is_empty()
+                || self.spellings(field).is_none_or(|spellings| spellings.contains_key(plain.bytes()))
         };
         match field {
             Field::VehicleColor => text.split(['/', '-']).all(known),
@@ -188,11 +238,11 @@ impl Names {
         let spellings = self.spellings(field).into_iter().flatten();
         // Ordered, because of two that are equally near the same one shall be told every time.
         let words: BTreeSet<&str> =
-            spellings.flat_map(|(spelling, name)| [spelling.as_str(), name.as_str()]).collect();
+            spellings.flat_map(|(spelling, name)| [text(spelling), name.as_str()]).collect();
         words.into_iter()
     }
 
-    fn spellings(&self, field: Field) -> Option<&HashMap<String, String>> {
+    fn spellings(&self, field: Field) -> Option<&Spellings> {
         match field {
             Field::VehicleMake => Some(&self.make),
             Field::VehicleColor => Some(&self.color),
@@ -202,7 +252,8 @@ impl Names {
     }
 
     pub(super) fn compare_colors(&self, a: &Colors<'_>, b: &Colors<'_>) -> Likeness {
-        let any = |test: &dyn Fn(&str, &str) -> bool| a.0.iter().any(|x| b.0.iter().any(|y| test(x, y)));
+        let any =
+            |test: &dyn Fn(&str, &str) -> bool| a.all().iter().any(|x| b.all().iter().any(|y| test(x, y)));
         match () {
             () if any(&|x, y| x == y) => Likeness::Agree,
             () if any(&|x, y| self.near_colors.holds(x, y)) => Likeness::Near,
@@ -221,26 +272,28 @@ impl Names {
     }
 }
 
-fn name<'n>(spellings: &'n HashMap<String, String>, text: &str) -> Option<Name<'n>> {
+fn name<'n>(spellings: &'n Spellings, text: &str) -> Option<Name<'n>> {
     let plain = Plain::new(text);
     if plain.is_empty() {
         return None;
     }
-    Some(spellings.get(&*plain).map_or(Name::Other(plain), |name| Name::Known(name)))
+    Some(spellings.get(plain.bytes()).map_or(Name::Other(plain), |name| Name::Known(name)))
 }
 
-fn spellings(
-    table: &str,
-    aliases: &BTreeMap<String, Vec<String>>,
-) -> Result<HashMap<String, String>, TablesError> {
-    let mut found = HashMap::new();
+fn spellings(table: &str, aliases: &BTreeMap<String, Vec<String>>) -> Result<Spellings, TablesError> {
+    let mut found = Spellings::default();
     for (name, others) in aliases {
         for spelling in others.iter().chain([name]) {
-            if found.insert(spelling.clone(), name.clone()).is_some_and(|other| other != *name) {
+            if found.insert(spelling.as_bytes().into(), name.clone()).is_some_and(|other| other != *name) {
                 let key = format!("{table}.{name}: {spelling}");
                 return Err(TablesError::Value { key, why: "the spelling stands for two names" });
             }
         }
     }
     Ok(found)
+}
+
+/// A spelling, or a text in its form.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("invariant: spellings are texts, short ones ASCII")
 }

@@ -21,6 +21,7 @@ const FREE: usize = 6;
 pub struct ListShape {
     /// Listed vehicles: distinct plates, and patterns.
     vehicles: f64,
+    log_vehicles: f64,
     densities: Vec<f64>,
     rarity: [f64; Plate::MAX_LEN + 1],
     long: PlateSpace,
@@ -103,6 +104,7 @@ impl ListShape {
         let pseudo = space.pseudo_count + space.pseudo_share * n;
         let mut shape = Self {
             vehicles,
+            log_vehicles: vehicles.ln(),
             densities: Vec::new(),
             rarity: rarity(&lengths, n, pseudo, space),
             long: space.clone(),
@@ -148,7 +150,7 @@ impl ListShape {
 
     /// Log of the number of listed vehicles.
     pub(super) fn log_vehicles(&self) -> f64 {
-        self.vehicles.ln()
+        self.log_vehicles
     }
 
     /// Log probability of a folded text.

@@ -100,8 +100,8 @@ impl Tables {
 
     /// The calibration of a reader type; one without a table gets the neutral one.
     pub(super) fn reader(&self, name: Option<&str>) -> &Reader {
-        let neutral = &self.file.reader[NEUTRAL];
-        name.and_then(|name| self.file.reader.get(name)).unwrap_or(neutral)
+        let own = name.and_then(|name| self.file.reader.get(name));
+        own.unwrap_or_else(|| &self.file.reader[NEUTRAL])
     }
 }
 

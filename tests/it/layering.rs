@@ -25,7 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("evidence", &["plate", "jurisdiction", "vehicle", "read", "hotlist", "policy", "wording"]),
     ("snapshot", &["plate", "vehicle", "hotlist", "index", "policy", "evidence"]),
     ("matcher", &["evidence", "index", "plate", "policy", "read", "snapshot"]),
-    ("alert", &["evidence", "hotlist", "jurisdiction", "policy", "read"]),
+    ("alert", &["evidence", "hotlist", "jurisdiction", "plate", "policy", "read"]),
     (
         "pipeline",
         &[
