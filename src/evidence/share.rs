@@ -111,9 +111,10 @@ impl Others {
     /// How many of the candidates so far rank before this one for certain; counts it for those after it.
     fn surer_than(&mut self, text: Plate, confidence: f32, read: Plate) -> usize {
         let hash = hash(text);
-        let again = self.texts[..self.count].iter().fold(0, |again, other| again | u8::from(*other == hash));
+        // All places, also those still empty: a loop of a constant number of turns compares several at a time.
+        let again = self.texts.iter().fold(0, |again, other| again | u32::from(*other == hash));
         let surer = if confidence < self.lowest {
-            self.count - usize::from(again)
+            self.count - again as usize
         } else {
             self.count_surer(hash, confidence)
         };
@@ -136,10 +137,11 @@ impl Others {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the two halves, and a part of their product")]
+/// Of a text, never 0.
 fn hash(text: Plate) -> u32 {
     let key = text.key();
     let mixed = key as u64 ^ ((key >> 64) as u64).rotate_left(29);
-    (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
+    (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32 | 1
 }
 
 /// No less than the log ratio of two confidences, at most 0, without a logarithm.

@@ -9,7 +9,7 @@ use super::{Asked, Last};
 use crate::evidence::{Calibration, Screened, Shares};
 use crate::index::{Change, Sieve, Via, Worth};
 use crate::plate::{Equivalents, Plate, fold};
-use crate::read::Decoded;
+use crate::read::{Candidate, Decoded};
 use crate::snapshot::{Rules, Snapshot};
 
 /// The reads that are asked about.
@@ -35,8 +35,11 @@ pub(super) struct Screening<'a, 'r, R> {
     /// The reader type of a read.
     reader: &'a R,
     calibration: Last<'r, Calibration<'a>>,
-    /// What the read is screened by whose texts are being asked about, and the shares of its candidates.
+    /// What the read is screened by whose texts are being asked about; its candidates, where the least rates of its
+    /// texts begin, and the candidates' shares.
     screened: Screened,
+    candidates: &'a [Candidate],
+    texts: usize,
     shares: Shares,
     /// The least log rate of a difference from each text of each read; not a number where it was not asked for yet.
     least_rates: &'a mut [f64],
@@ -80,6 +83,8 @@ impl<'a, 'r, R: Fn(usize) -> Option<&'r str>> Screening<'a, 'r, R> {
             reader,
             calibration: Last::default(),
             screened: Screened::default(),
+            candidates: &[],
+            texts: 0,
             shares: Shares::default(),
             least_rates,
             twins: None,
@@ -96,27 +101,29 @@ impl<'a, 'r, R: Fn(usize) -> Option<&'r str>> Screening<'a, 'r, R> {
         let sight = self.seen.sight(query);
         let (calibration, top) = (self.calibration(query), sight.top());
         self.screened = sight.snapshot.screen().read(sight.gauge(calibration, top), read, heard);
+        (self.candidates, self.texts) = (sight.candidates, self.seen.asked[query].texts);
         if !sight.candidates.is_empty() {
             self.shares = sight.snapshot.rules().evidence.shares(calibration, top, read, sight.candidates);
         }
         self.screened.of_read()
     }
 
-    /// Which differences from a text are likely enough.
+    /// Which differences from a text are likely enough. A candidate is asked about after its read.
     fn ask(&mut self, query: usize, via: Via, heard: bool) -> Worth {
-        let sight = self.seen.sight(query);
-        let Ok(read) = sight.head.plate else { return Worth::ALL };
         let (text, nth, least) = match via {
-            Via::Read => (read, 0, self.screen(query, read, heard)),
+            Via::Read => {
+                let Ok(read) = self.seen.sight(query).head.plate else { return Worth::ALL };
+                (read, 0, self.screen(query, read, heard))
+            }
             Via::Candidate(nth) => {
                 let nth = usize::from(nth);
-                let text = sight.candidates[nth].plate;
-                let least = sight.snapshot.screen().least_rate(&self.screened, text, nth, &self.shares);
+                let text = self.candidates[nth].plate;
+                let least = self.seen.snapshot.screen().least_rate(&self.screened, text, nth, &self.shares);
                 (text, nth + 1, least)
             }
         };
-        self.least_rates[self.seen.asked[query].texts + nth] = least;
-        let (at, missing) = sight.snapshot.rules().evidence.within(text, least);
+        self.least_rates[self.texts + nth] = least;
+        let (at, missing) = self.seen.snapshot.rules().evidence.within(text, least);
         Worth { at, missing }
     }
 }
