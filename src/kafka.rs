@@ -19,6 +19,7 @@ mod context;
 mod error;
 mod mock;
 mod native;
+mod overdue;
 mod probe;
 mod producer;
 mod settings;

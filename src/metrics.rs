@@ -113,8 +113,11 @@ const QUEUE: Def = Def(
 const PAUSED: Def =
     Def("hotplate_paused", Kind::Gauge, "Whether a worker has paused reading because output is slow.");
 const REBALANCES: Def = Def("hotplate_rebalances_total", Kind::Counter, "Changes of assignment.");
-const COMMIT_FAILURES: Def =
-    Def("hotplate_commit_failures_total", Kind::Counter, "Offsets or transactions that did not commit.");
+const COMMIT_FAILURES: Def = Def(
+    "hotplate_commit_failures_total",
+    Kind::Counter,
+    "Times that offsets were not committed when they should have been, at least once.",
+);
 const DELIVERY_FAILURES: Def = Def(
     "hotplate_delivery_failures_total",
     Kind::Counter,

@@ -197,6 +197,11 @@ pub trait ReadSource {
     /// Ends of partitions, if there is news since the last call.
     fn ends(&mut self) -> Option<Vec<PartitionEnd>>;
 
+    /// Whether positions were stored that should be committed by now and are not, as far as the last ends tell.
+    fn is_commit_overdue(&mut self) -> bool {
+        false
+    }
+
     /// Leaves the group. Can take for ever when the broker is gone, so nothing may depend on its return.
     fn close(&mut self);
 }

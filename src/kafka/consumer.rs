@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::context::{Change, ChangeKind, ConsumerEvents, confirm};
 use super::native::{ReadMessage, ReadQueue};
+use super::overdue::Overdue;
 use super::starts::Starts;
 use super::{KafkaError, KafkaSettings, client_config};
 use crate::batch::{Origin, ReadBatch};
@@ -51,6 +52,7 @@ pub struct KafkaSource {
     stored: HashMap<Partition, i64>,
     /// What is known to be committed; the client tells from time to time.
     committed: HashMap<Partition, i64>,
+    overdue: Overdue,
 }
 
 impl KafkaSource {
@@ -80,6 +82,8 @@ impl KafkaSource {
             starts: Starts::new(asking, settings.transaction_timeout),
             stored: HashMap::new(),
             committed: HashMap::new(),
+            // What the clock has committed is told by the next figures or those after them.
+            overdue: Overdue::new(settings.commit_interval + 2 * settings.statistics_interval),
         })
     }
 
@@ -348,6 +352,10 @@ impl ReadSource for KafkaSource {
         let committed = ends.iter().filter_map(|end| Some((end.partition, end.committed?)));
         self.committed.extend(committed);
         Some(ends)
+    }
+
+    fn is_commit_overdue(&mut self) -> bool {
+        self.overdue.look(&self.stored, &self.committed, Instant::now())
     }
 
     fn close(&mut self) {

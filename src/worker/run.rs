@@ -394,6 +394,9 @@ where
 
     fn observe_lag(&mut self) {
         let Some(ends) = self.source.ends() else { return };
+        if self.source.is_commit_overdue() {
+            self.observer.failed("commit");
+        }
         let lags: Vec<_> = ends
             .iter()
             .map(|end| {

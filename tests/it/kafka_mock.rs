@@ -2,10 +2,12 @@
 //!
 //! It keeps none of the promises of transactions, so of exactly-once delivery only the errors are tested here.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use hotplate::kafka::MockBroker;
-use hotplate::worker::{Mode, SinkError, SourceError, WorkerError, WorkerSettings};
+use hotplate::worker::{Mode, Observer, SinkError, SourceError, WorkerError, WorkerSettings};
 use rdkafka::producer::Producer;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
@@ -43,6 +45,36 @@ fn errors_that_pass_are_retried_and_nothing_is_lost() {
     assert_eq!(corner.alerts_until(1000), hits(1000));
     stop(worker).unwrap();
     assert_eq!(corner.committed_reads(), 1000);
+}
+
+/// Counts commits that failed.
+#[derive(Clone, Default)]
+struct Commits(Arc<AtomicU32>);
+
+impl<Stats> Observer<Stats> for Commits {
+    fn failed(&mut self, what: &'static str) {
+        assert_eq!(what, "commit");
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn offsets_that_the_broker_does_not_commit_are_told_while_the_worker_runs() {
+    let broker = MockBroker::start().unwrap();
+    let corner = Corner::mock(&broker, "uncommitted", 2);
+    let commits = Commits::default();
+    let worker = corner.start_observed(Mode::AtLeastOnce, commits.clone());
+    corner.produce(hits(10));
+    corner.wait_until("the first commit", || corner.committed_reads() == 10);
+    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE; 1000];
+    broker.fail_next(RDKafkaApiKey::OffsetCommit, &refused).unwrap();
+    let before = commits.0.load(Ordering::Relaxed);
+    corner.produce(hits(10));
+    corner.wait_until("failures of commits", || commits.0.load(Ordering::Relaxed) >= before + 2);
+    assert_eq!(corner.committed_reads(), 10);
+    worker.stop();
+    let error = worker.join(PATIENCE).unwrap_err();
+    assert!(matches!(error, WorkerError::Source(SourceError::Commit(_))), "{error}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use hotplate::kafka::{KafkaSettings, MockBroker, OffsetReset, Topics, spawn_worker};
-use hotplate::worker::{DeadLetterSettings, Mode, WorkerHandle, WorkerSettings};
+use hotplate::worker::{DeadLetterSettings, Mode, Observer, Process, WorkerHandle, WorkerSettings};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -137,6 +137,15 @@ impl Corner {
 
     pub(crate) fn start_with(&self, mode: Mode, number: u16, echo: Echo) -> WorkerHandle {
         spawn_worker(&self.settings, self.worker.clone(), mode, &self.topics(), number, echo, Silent).unwrap()
+    }
+
+    pub(crate) fn start_observed<O: Observer<<Echo as Process>::Stats> + Send + 'static>(
+        &self,
+        mode: Mode,
+        observer: O,
+    ) -> WorkerHandle {
+        let (settings, worker) = (&self.settings, self.worker.clone());
+        spawn_worker(settings, worker, mode, &self.topics(), 0, self.echo(), observer).unwrap()
     }
 
     fn config(&self) -> ClientConfig {
