@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::wording::{counted, noun};
 
@@ -202,7 +202,8 @@ pub struct LoadReport {
     pub blank: u64,
     /// Lines rejected, for whatever reason.
     pub rejected: u64,
-    /// Lines rejected by reason, in the order of [`Rejection::ALL`].
+    /// Lines rejected by reason, in the order of [`Rejection::ALL`]; written with the names of those that there are.
+    #[serde(serialize_with = "by_name")]
     pub rejected_by: [u64; Rejection::ALL.len()],
     /// The first rejected lines, as many as the settings ask for.
     pub rejected_lines: Vec<RejectedLine>,
@@ -245,6 +246,11 @@ impl LoadReport {
     pub fn rejected_for(&self, reason: Rejection) -> u64 {
         self.rejected_by[reason as usize]
     }
+}
+
+fn by_name<S: Serializer>(counts: &[u64; Rejection::ALL.len()], to: S) -> Result<S::Ok, S::Error> {
+    let named = Rejection::ALL.iter().map(|reason| reason.name()).zip(counts);
+    to.collect_map(named.filter(|(_, count)| **count > 0))
 }
 
 impl fmt::Display for LoadReport {

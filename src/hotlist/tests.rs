@@ -127,6 +127,12 @@ fn a_line_that_is_no_entry_is_rejected_with_its_true_number_and_column() {
     );
     assert_eq!((report.accepted, report.rejected, report.blank), (4, 14, 3));
     assert_eq!(report.rejected_by.iter().sum::<u64>(), 14);
+    let written = serde_json::to_value(&report).expect("JSON");
+    let named = written["rejected_by"].as_object().expect("an object");
+    assert_eq!((named.len(), named["placeholder"].as_u64()), (11, Some(2)));
+    for line in written["rejected_lines"].as_array().expect("an array") {
+        assert!(named.contains_key(line["reason"].as_str().expect("a name")), "{line}");
+    }
     assert_eq!(hotlist.entry(EntryId(0)).notes, Some("two\nlines"));
     assert_eq!(hotlist.entry(EntryId(1)).notes, Some("a \"quoted\" word"));
     assert_eq!(report.rejected_lines[1].to_string(), "line 7, column 2: the plate has too few characters");
