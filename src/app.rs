@@ -181,7 +181,12 @@ async fn work(
     admin: Option<SocketAddr>,
     controls: &mut Controls,
 ) -> Result<Summary, AppError> {
-    tracing::info!(workers = workers.len(), admin = ?admin, shadow = shared.shadow, "taking reads");
+    tracing::info!(
+        workers = workers.len(),
+        admin = admin.map(tracing::field::display),
+        shadow = shared.shadow,
+        "taking reads"
+    );
     notify::ready(&shared.summary());
     if let Some(started) = controls.started.take() {
         // Nobody has to listen.

@@ -203,11 +203,11 @@ impl ReadSource for KafkaSource {
         let partitions: Vec<_> = change.partitions.iter().filter_map(|named| self.partition(named)).collect();
         let rebalance = match change.kind {
             ChangeKind::Assign => {
-                info!(?partitions, "partitions assigned");
+                info!(partitions = names(&change), "partitions assigned");
                 Rebalance::Assigned(partitions)
             }
             ChangeKind::Revoke { lost } => {
-                info!(?partitions, lost, "partitions revoked");
+                info!(partitions = names(&change), lost, "partitions revoked");
                 Rebalance::Revoked { partitions, lost }
             }
         };
@@ -388,6 +388,13 @@ impl Drop for KafkaSource {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// The partitions of a change, for the log.
+fn names(change: &Change) -> String {
+    let names: Vec<String> =
+        change.partitions.iter().map(|(topic, number)| format!("{topic}/{number}")).collect();
+    names.join(", ")
 }
 
 /// Feeds are few.

@@ -514,10 +514,15 @@ fn systemd_is_told_and_no_plate_is_logged() {
     assert!(process.told().starts_with("STOPPING=1\n"));
     let (code, log) = process.end();
     assert_eq!(code, Some(0), "{log}");
-    for line in log.lines() {
-        let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        assert!(line["message"].is_string(), "{line}");
-    }
+    let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
+    let lines: Vec<serde_json::Value> = lines.collect();
+    assert!(lines.iter().all(|line| line["message"].is_string()), "{log}");
+    let told = |message: &str, field: &str| {
+        let line = lines.iter().find(|line| line["message"] == message).expect(message);
+        line[field].as_str().unwrap_or_default().to_owned()
+    };
+    assert!(told("partitions assigned", "partitions").contains("reads/0"), "{log}");
+    assert!(told("taking reads", "admin").starts_with("127.0.0.1:"), "{log}");
     for message in ["starting", "list is live", "taking reads", "reloaded", "reload failed", "stopped"] {
         assert!(log.contains(&format!("\"message\":\"{message}\"")), "{message}\n{log}");
     }
