@@ -177,7 +177,7 @@ impl Rows {
                 Field::Plate => entry.plate = value,
                 Field::Jurisdiction => entry.jurisdiction = Some(value),
                 Field::Category => entry.category = Some(value),
-                Field::Priority => entry.priority = read_bytes(value).next(),
+                Field::Priority => entry.priority = Some(read_bytes(value)[0]),
                 Field::ValidFrom => entry.valid_from = read_instant(value),
                 Field::ValidUntil => entry.valid_until = read_instant(value),
                 Field::EnteredAt => entry.entered_at = Some(value),
@@ -405,9 +405,10 @@ impl RowsBuilder {
         self.own(column, value);
     }
 
-    /// Adds a priority or an instant to the row: a character for each byte.
+    /// Adds a priority or an instant to the row: a character for each byte but the zeros at its end.
     pub(super) fn bytes(&mut self, column: Column, value: &[u8]) {
-        let text: String = value.iter().copied().map(char::from).collect();
+        let kept = value.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let text: String = value[..kept].iter().copied().map(char::from).collect();
         self.own(column, &text);
     }
 
@@ -492,7 +493,7 @@ impl RowsBuilder {
     }
 }
 
-/// An instant as a cell: eight bytes of seconds, and four of nanoseconds if there are any.
+/// An instant as bytes: eight of seconds, and four of nanoseconds if there are any.
 pub(super) fn write_instant(instant: Timestamp) -> ([u8; 12], usize) {
     let nanoseconds = instant.subsec_nanosecond();
     let mut bytes = [0; 12];
@@ -502,22 +503,18 @@ pub(super) fn write_instant(instant: Timestamp) -> ([u8; 12], usize) {
 }
 
 fn read_instant(value: &str) -> Option<Timestamp> {
-    let mut bytes = read_bytes(value);
-    let seconds = i64::from_le_bytes(first(&mut bytes)?);
-    Timestamp::new(seconds, first(&mut bytes).map_or(0, i32::from_le_bytes)).ok()
+    let bytes = read_bytes(value);
+    let (seconds, nanoseconds) = (bytes.first_chunk()?, bytes.last_chunk()?);
+    Timestamp::new(i64::from_le_bytes(*seconds), i32::from_le_bytes(*nanoseconds)).ok()
 }
 
-fn first<const COUNT: usize>(bytes: &mut impl Iterator<Item = u8>) -> Option<[u8; COUNT]> {
-    let mut all = [0; COUNT];
-    for byte in &mut all {
-        *byte = bytes.next()?;
+/// The bytes of a value that is no text, and zeros behind them.
+fn read_bytes(value: &str) -> [u8; 12] {
+    let mut bytes = [0; 12];
+    for (byte, character) in bytes.iter_mut().zip(value.chars()) {
+        *byte = u8::try_from(character).unwrap_or_default();
     }
-    Some(all)
-}
-
-/// The bytes of a value that is no text.
-fn read_bytes(value: &str) -> impl Iterator<Item = u8> {
-    value.chars().filter_map(|byte| u8::try_from(byte).ok())
+    bytes
 }
 
 fn put_number(row: &mut String, mut number: u32) {
