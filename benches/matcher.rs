@@ -16,7 +16,7 @@ use criterion::{
 use hotplate::batch::{Origin, Outbox, ReadBatch};
 use hotplate::evidence::Suspect;
 use hotplate::hotlist::Hotlist;
-use hotplate::matcher::{Matcher, Near};
+use hotplate::matcher::{Matcher, Near, by_read};
 use hotplate::policy::MatchKind;
 use hotplate::read::{Decoded, Feed, Format, decode, detail};
 use hotplate::snapshot::{List, Snapshot};
@@ -103,12 +103,11 @@ impl Hits {
         Self { feed, payloads, decoded }
     }
 
-    /// From the decoded reads to the weighed explanations; gives the number of reads that hit.
+    /// From the decoded reads to the weighed explanations, as the pipeline goes; gives the number of reads that hit.
     fn explain(&self, matcher: &mut Matcher, snapshot: &Snapshot, near: &mut Vec<Near>) -> usize {
         near.clear();
         matcher.find(snapshot, &self.decoded, |_| self.feed.sure_reader(), |found| near.push(found));
-        let reads = near.chunk_by(|a, b| a.read == b.read);
-        reads.filter(|near| self.explain_read(snapshot, near)).count()
+        by_read(snapshot, near).filter(|near| self.explain_read(snapshot, near)).count()
     }
 
     fn explain_read(&self, snapshot: &Snapshot, near: &[Near]) -> bool {
@@ -119,8 +118,9 @@ impl Hits {
         let lists = near.chunk_by(|a, b| snapshot.list_of(a.entry) == snapshot.list_of(b.entry));
         let hits = lists.map(|near| {
             let list = snapshot.list_of(near[0].entry);
-            let entries = near.iter().map(|near| (near.entry, snapshot.entry(near.entry)));
-            let entries: Vec<_> = entries.filter(|(_, entry)| entry.valid_at(read.captured_at)).collect();
+            let mut entries = Vec::with_capacity(near.len());
+            entries.extend(near.iter().map(|near| (near.entry, snapshot.entry(near.entry))));
+            entries.retain(|(_, entry)| entry.valid_at(read.captured_at));
             let suspects: Vec<Suspect<'_>> =
                 entries.iter().map(|(at, entry)| Suspect { listed: snapshot.listed(*at), entry }).collect();
             let tables = &snapshot.rules().evidence;

@@ -41,6 +41,22 @@ pub struct Near {
     pub margin: f64,
 }
 
+/// Near entries that are touched at a time: enough for memory to answer many at once, and few enough to be near by still
+/// when they are read.
+const AHEAD: usize = 64;
+
+/// Near entries read by read, in the order in which they were found, each of them touched shortly before it is given.
+pub fn by_read<'n>(snapshot: &'n Snapshot, near: &'n [Near]) -> impl Iterator<Item = &'n [Near]> {
+    let (mut given, mut touched) = (0, 0);
+    near.chunk_by(|a, b| a.read == b.read).inspect(move |read| {
+        if given >= touched {
+            touched = near.len().min(given + AHEAD);
+            snapshot.touch(near[given..touched].iter().map(|near| near.entry));
+        }
+        given += read.len();
+    })
+}
+
 /// The asking side of a snapshot: scratch memory of one worker.
 #[derive(Debug, Default)]
 pub struct Matcher {

@@ -15,7 +15,7 @@ use crate::alert::{
 use crate::batch::{OutRecord, Outbox, ReadBatch, ReadTimes, RecordKind};
 use crate::evidence::{Suspect, Weighed};
 use crate::hotlist::Entry;
-use crate::matcher::Near;
+use crate::matcher::{Near, by_read};
 use crate::policy::{Grade, MatchPolicy};
 use crate::read::{AlertId, PlateRead, detail, glance};
 use crate::snapshot::{List, Snapshot};
@@ -48,8 +48,7 @@ impl Pipeline {
     /// Weighs the near entries, read by read, and appends the alerts that come of them.
     pub(super) fn alert(&mut self, occasion: Occasion<'_>, outbox: &mut Outbox) {
         let near = std::mem::take(&mut self.near);
-        occasion.snapshot.touch(near.iter().map(|near| near.entry));
-        for group in near.chunk_by(|a, b| a.read == b.read) {
+        for group in by_read(occasion.snapshot, &near) {
             self.alert_read(occasion, group, outbox);
         }
         self.near = near;
@@ -199,11 +198,10 @@ fn finding<'s>(snapshot: &'s Snapshot, hot: &HotRead, near: &[&Near]) -> Option<
     let index = snapshot.list_of(near[0].entry);
     let list = &snapshot.lists()[usize::from(index)];
     let policy = snapshot.policy(index);
-    let entries: Vec<(&Near, Entry<'s>)> = near
-        .iter()
-        .map(|near| (*near, snapshot.entry(near.entry)))
-        .filter(|(_, entry)| entry.valid_at(hot.read.captured_at))
-        .collect();
+    // Room for what there is: an entry is so large that the allocator takes its slow path for the usual four.
+    let mut entries: Vec<(&Near, Entry<'s>)> = Vec::with_capacity(near.len());
+    entries.extend(near.iter().map(|near| (*near, snapshot.entry(near.entry))));
+    entries.retain(|(_, entry)| entry.valid_at(hot.read.captured_at));
     if speaks_against_all(snapshot, index, &hot.read, &entries) {
         return None;
     }
