@@ -59,7 +59,7 @@ pub struct Alert<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<Mark>,
     /// The read.
-    pub read: &'a PlateRead,
+    pub read: &'a PlateRead<'a>,
     /// Where the read came from.
     pub source: Source<'a>,
     /// What shaped the score.

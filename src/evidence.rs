@@ -148,7 +148,7 @@ impl Tables {
         &self,
         list: &ListShape,
         scales: Scales,
-        read: &PlateRead,
+        read: &PlateRead<'_>,
         suspects: &[Suspect<'_>],
     ) -> Vec<Option<Weighed>> {
         let Some(belief) = Belief::new(self, list, read) else {
@@ -221,7 +221,7 @@ impl Tables {
     fn weighing(
         &self,
         scales: Scales,
-        read: &PlateRead,
+        read: &PlateRead<'_>,
         suspect: &Suspect<'_>,
         explanation: Explanation,
         unexplained: f64,

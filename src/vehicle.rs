@@ -3,6 +3,8 @@
 //! Owns the one description that reads and hotlist entries share, and what both say besides the plate. Keeps the source's own words and codes; refuses
 //! nothing and compares nothing.
 
+use std::ops::Deref;
+
 use serde::Serialize;
 
 /// What is known of a vehicle; on the read's side and on the list's. A text is owned, or borrowed as `&str`.
@@ -45,7 +47,21 @@ impl<T> Vehicle<T> {
     }
 }
 
-impl Vehicle {
+impl<T> Vehicle<T> {
+    /// The same with other texts.
+    #[must_use]
+    pub fn map<U>(self, change: impl Fn(T) -> U) -> Vehicle<U> {
+        Vehicle {
+            make: self.make.map(&change),
+            model: self.model.map(&change),
+            color: self.color.map(&change),
+            body: self.body.map(&change),
+            year: self.year.map(&change),
+        }
+    }
+}
+
+impl<T: Deref<Target = str>> Vehicle<T> {
     /// The same with borrowed texts.
     #[must_use]
     pub fn borrowed(&self) -> Vehicle<&str> {

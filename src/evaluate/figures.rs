@@ -387,8 +387,11 @@ pub(super) fn cases(reads: &[LabelledRead], verdicts: &[Verdict]) -> Cases {
 
 fn case(labelled: &LabelledRead, verdict: &Verdict) -> Case {
     let read = labelled.read.as_ref();
-    let candidates = |read: &PlateRead| {
-        read.candidates.iter().map(|candidate| (candidate.plate.clone(), candidate.confidence)).collect()
+    let candidates = |read: &PlateRead<'_>| {
+        read.candidates
+            .iter()
+            .map(|candidate| (candidate.plate.clone().into_owned(), candidate.confidence))
+            .collect()
     };
     let shown = |hit: &super::judge::JudgedHit| {
         let facts = hit.facts.as_deref()?.clone();
@@ -398,7 +401,7 @@ fn case(labelled: &LabelledRead, verdict: &Verdict) -> Case {
         file: labelled.feed,
         line: labelled.line,
         reader: labelled.reader().map(str::to_owned),
-        read: read.map(|read| read.plate.clone()).unwrap_or_default(),
+        read: read.map(|read| read.plate.clone().into_owned()).unwrap_or_default(),
         confidence: read.and_then(|read| read.confidence),
         candidates: read.map(candidates).unwrap_or_default(),
         truth: labelled.truth.plate.as_str().to_owned(),

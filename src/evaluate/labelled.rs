@@ -18,7 +18,7 @@ pub struct LabelledRead {
     /// The line.
     pub payload: Vec<u8>,
     /// The read in full; of an event with several results the first, `None` if there is none.
-    pub read: Option<PlateRead>,
+    pub read: Option<PlateRead<'static>>,
     /// What the vehicle carried.
     pub truth: Truth,
 }
@@ -67,6 +67,7 @@ impl LabelledRead {
         let mut decoded = Decoded::default();
         decode(feed.format, payload, usize::MAX, &mut decoded)?;
         let read = decoded.reads.first().map(|head| detail(feed, payload, head.nth)).transpose()?;
+        let read = read.map(PlateRead::into_owned);
         let Ok(Line { truth }) = serde_json::from_slice(payload) else { return Err(LabelError::NoTruth) };
         let plate = Plate::normalize(&truth.plate)?.folded();
         let truth = Truth { plate, jurisdiction: truth.jurisdiction };

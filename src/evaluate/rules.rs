@@ -47,7 +47,7 @@ impl<'a> Ruler<'a> {
     /// What each rule makes of a read; `is_truth` says of an entry whether it is the vehicle that passed.
     pub(super) fn rules(
         &mut self,
-        read: &PlateRead,
+        read: &PlateRead<'_>,
         is_truth: impl Fn(EntryRef) -> bool,
     ) -> [RuleVerdict; RULES.len()] {
         let mut verdicts = [RuleVerdict::default(); RULES.len()];

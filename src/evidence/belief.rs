@@ -25,7 +25,7 @@ pub(super) struct Source {
 }
 
 /// The read and its distinct candidates, the surest first.
-pub(super) fn sources(read: &PlateRead) -> Option<(Vec<Source>, Option<f64>)> {
+pub(super) fn sources(read: &PlateRead<'_>) -> Option<(Vec<Source>, Option<f64>)> {
     let own = Plate::normalize(&read.plate).ok()?;
     let mut best: Vec<(Plate, u16, f64)> = Vec::new();
     let mut top = 0.0f64;
@@ -89,7 +89,7 @@ pub(super) struct Belief {
 
 impl Belief {
     /// `None` for a read without a plate, which no index finds anything for.
-    pub(super) fn new(tables: &Tables, list: &ListShape, read: &PlateRead) -> Option<Self> {
+    pub(super) fn new(tables: &Tables, list: &ListShape, read: &PlateRead<'_>) -> Option<Self> {
         Self::with(tables, tables.reader(read.reader.as_deref()), list, read)
     }
 
@@ -98,7 +98,7 @@ impl Belief {
         tables: &Tables,
         calibration: &Reader,
         list: &ListShape,
-        read: &PlateRead,
+        read: &PlateRead<'_>,
     ) -> Option<Self> {
         let (sources, top) = sources(read)?;
         let own = sources[0].folded;
@@ -222,7 +222,7 @@ struct SyntaxRanks<'t> {
 }
 
 impl<'t> SyntaxRanks<'t> {
-    fn new(tables: &'t Tables, read: &PlateRead) -> Self {
+    fn new(tables: &'t Tables, read: &PlateRead<'_>) -> Self {
         let syntax = &tables.file.syntax;
         let sure = read.jurisdiction_confidence.is_none_or(|confidence| confidence >= 0.5);
         let known = read.jurisdiction.as_ref().filter(|_| sure);

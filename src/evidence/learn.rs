@@ -28,7 +28,7 @@ use fit::{Row, Unknowns};
 #[derive(Clone, Copy, Debug)]
 pub struct Labelled<'a> {
     /// The read; its reader type is the one that learns.
-    pub read: &'a PlateRead,
+    pub read: &'a PlateRead<'a>,
     /// The true plate, folded.
     pub truth: Plate,
 }

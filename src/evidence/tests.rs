@@ -24,14 +24,14 @@ fn listed(name: &str) -> Vec<&'static str> {
     }
 }
 
-fn read(vector: &Value) -> PlateRead {
+fn read(vector: &Value) -> PlateRead<'static> {
     let mut read = vector["read"].clone();
     read["captured_at"] = "2026-11-02T06:00:00Z".into();
     if let Some(confidences) = read.as_object_mut().expect("object").remove("char_confidences") {
         read["character_confidences"] = confidences;
     }
     let feed = Feed { reader: vector["reader"].as_str().map(str::to_owned), ..Feed::default() };
-    detail(&feed, read.to_string().as_bytes(), 0).expect("a read")
+    detail(&feed, read.to_string().as_bytes(), 0).expect("a read").into_owned()
 }
 
 fn entry(facts: &Value) -> Entry<'_> {

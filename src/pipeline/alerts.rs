@@ -30,9 +30,9 @@ pub(super) struct Occasion<'a> {
 }
 
 /// A read that comes near at least one entry, in full.
-struct HotRead {
+struct HotRead<'a> {
     span: usize,
-    read: PlateRead,
+    read: PlateRead<'a>,
     marks: Vec<Mark>,
 }
 
@@ -91,7 +91,7 @@ impl Pipeline {
     }
 
     /// Whether a list's finding is worth an alert; every one is where there is no judge.
-    fn rule(&self, snapshot: &Snapshot, hot: &HotRead, topic: &str, finding: &mut Finding<'_>) -> Ruling {
+    fn rule(&self, snapshot: &Snapshot, hot: &HotRead<'_>, topic: &str, finding: &mut Finding<'_>) -> Ruling {
         let Some(judge) = &self.judge else { return Ruling::Publish { supersedes: None } };
         let settings = &snapshot.lists()[usize::from(finding.list)].settings;
         let late = hot.marks.contains(&Mark::Late);
@@ -110,7 +110,7 @@ impl Pipeline {
     fn record(
         &self,
         occasion: Occasion<'_>,
-        hot: &HotRead,
+        hot: &HotRead<'_>,
         finding: Finding<'_>,
         supersedes: Option<AlertId>,
         shared: &[AlsoListed<'_>],
@@ -145,7 +145,7 @@ impl Pipeline {
 /// The alert of one list.
 fn compose<'a>(
     occasion: Occasion<'a>,
-    hot: &'a HotRead,
+    hot: &'a HotRead<'a>,
     finding: Finding<'a>,
     source: Source<'a>,
     supersedes: Option<AlertId>,
@@ -184,7 +184,7 @@ fn compose<'a>(
 }
 
 /// What each list makes of the read; lists that make nothing of it are left out.
-fn findings<'s>(snapshot: &'s Snapshot, hot: &HotRead, group: &[Near]) -> Vec<Finding<'s>> {
+fn findings<'s>(snapshot: &'s Snapshot, hot: &HotRead<'_>, group: &[Near]) -> Vec<Finding<'s>> {
     let mut by_list: Vec<&Near> = group.iter().collect();
     by_list.sort_by_key(|near| near.entry);
     by_list
@@ -194,7 +194,7 @@ fn findings<'s>(snapshot: &'s Snapshot, hot: &HotRead, group: &[Near]) -> Vec<Fi
 }
 
 /// One list's hits, best first, if any is worth one.
-fn finding<'s>(snapshot: &'s Snapshot, hot: &HotRead, near: &[&Near]) -> Option<Finding<'s>> {
+fn finding<'s>(snapshot: &'s Snapshot, hot: &HotRead<'_>, near: &[&Near]) -> Option<Finding<'s>> {
     let index = snapshot.list_of(near[0].entry);
     let list = &snapshot.lists()[usize::from(index)];
     let policy = snapshot.policy(index);
@@ -239,7 +239,7 @@ fn chance(snapshot: &Snapshot, seen: &Besides<'_>, group: &[Near]) -> bool {
 fn speaks_against_all(
     snapshot: &Snapshot,
     list: u16,
-    read: &PlateRead,
+    read: &PlateRead<'_>,
     entries: &[(&Near, Entry<'_>)],
 ) -> bool {
     let seen = read.besides();

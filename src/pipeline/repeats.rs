@@ -38,7 +38,7 @@ pub(super) struct Circumstance<'a> {
 
 impl<'a> Circumstance<'a> {
     pub(super) fn of_read(
-        read: &'a PlateRead,
+        read: &'a PlateRead<'a>,
         topic: &'a str,
         list: &'a str,
         settings: &'a SuppressionSettings,

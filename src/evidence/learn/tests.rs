@@ -13,12 +13,12 @@ fn plate(text: &str) -> Plate {
     Plate::normalize(text).expect(text).folded()
 }
 
-fn reads(reader: Option<&str>, lines: &str) -> Vec<(PlateRead, Plate)> {
+fn reads(reader: Option<&str>, lines: &str) -> Vec<(PlateRead<'static>, Plate)> {
     let feed = Feed { reader: reader.map(str::to_owned), ..Feed::default() };
     let labelled = |line: &str| {
         let truth: Value = serde_json::from_str(line).expect("JSON");
         let truth = plate(truth["truth"]["plate"].as_str().expect("truth"));
-        (detail(&feed, line.as_bytes(), 0).expect("a read"), truth)
+        (detail(&feed, line.as_bytes(), 0).expect("a read").into_owned(), truth)
     };
     lines.lines().map(labelled).collect()
 }
@@ -28,13 +28,13 @@ fn shape() -> ListShape {
     ListShape::count(plates, 0, &Tables::default().file.plate_space)
 }
 
-fn learned(base: &str, reads: &[(PlateRead, Plate)], lesson: Lesson) -> Learned {
+fn learned(base: &str, reads: &[(PlateRead<'static>, Plate)], lesson: Lesson) -> Learned {
     let labelled: Vec<Labelled<'_>> =
         reads.iter().map(|(read, truth)| Labelled { read, truth: *truth }).collect();
     learn(base, &Equivalents::default(), &shape(), &labelled, lesson).expect("a table")
 }
 
-fn both() -> Vec<(PlateRead, Plate)> {
+fn both() -> Vec<(PlateRead<'static>, Plate)> {
     [reads(Some("openalpr"), OPENALPR), reads(Some("rapidocr"), RAPIDOCR)].concat()
 }
 

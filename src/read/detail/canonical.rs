@@ -1,5 +1,7 @@
 //! The canonical format in full.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::fields::Fields;
@@ -10,8 +12,8 @@ use crate::read::{DecodeError, Format, ReadIdentity, time};
 use crate::vehicle::Vehicle;
 
 /// The one read of a payload.
-pub(super) fn read(mut fields: Fields<'_>, payload: &[u8]) -> Result<PlateRead, DecodeError> {
-    let plate = fields.quiet_text("plate").unwrap_or_default().into_owned();
+pub(super) fn read<'a>(mut fields: Fields<'a>, payload: &[u8]) -> Result<PlateRead<'a>, DecodeError> {
+    let plate = fields.quiet_text("plate").unwrap_or_default();
     let captured_at = fields
         .quiet_text("captured_at")
         .and_then(|text| time::parse(&text))
@@ -63,7 +65,7 @@ fn location(fields: &mut Fields<'_>) -> Option<Location> {
     })
 }
 
-fn vehicle(fields: &mut Fields<'_>) -> Vehicle {
+fn vehicle<'a>(fields: &mut Fields<'a>) -> Vehicle<Cow<'a, str>> {
     let Some(value) = fields.raw("vehicle") else { return Vehicle::default() };
     let Some(mut inner) = Fields::of(value) else {
         fields.problem("vehicle", "not an object");

@@ -97,15 +97,14 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes a text; an empty one counts as absent.
-    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+    pub(super) fn text(&mut self, key: &str) -> Option<Cow<'a, str>> {
         let text = self.take(key, "not a text of reasonable length", text);
-        text.filter(|text| !text.is_empty()).map(Cow::into_owned)
+        text.filter(|text| !text.is_empty())
     }
 
     /// Takes a text or a number as text: ids, lanes and directions come as either.
-    pub(super) fn label(&mut self, key: &str) -> Option<String> {
-        let label = self.take(key, "neither a text nor a number", label);
-        label.filter(|text| !text.is_empty()).map(Cow::into_owned)
+    pub(super) fn label(&mut self, key: &str) -> Option<Cow<'a, str>> {
+        self.take(key, "neither a text nor a number", label).filter(|text| !text.is_empty())
     }
 
     /// Takes a number within bounds.
@@ -121,22 +120,22 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes a jurisdiction in whatever spelling is understood and gives the one in which it is compared.
-    pub(super) fn jurisdiction(&mut self, key: &str) -> Option<String> {
+    pub(super) fn jurisdiction(&mut self, key: &str) -> Option<Cow<'a, str>> {
         let expected = "not a jurisdiction such as US-TX";
         self.take(key, expected, |json| {
             let text = text(json)?;
-            if text.is_empty() { Some(String::new()) } else { canonical(text) }
+            if text.is_empty() { Some(text) } else { canonical(text) }
         })
         .filter(|code| !code.is_empty())
     }
 
     /// Takes a region of `OpenALPR`'s, such as `us-mo`. Two letters alone are a state to some of its versions and
     /// a country to others, so they say nothing.
-    pub(super) fn region(&mut self, key: &str) -> Option<String> {
+    pub(super) fn region(&mut self, key: &str) -> Option<Cow<'a, str>> {
         self.take(key, "not a country and a state such as us-mo", |json| {
             let text = text(json)?;
             match text.len() {
-                0 => Some(String::new()),
+                0 => Some(text),
                 1..=2 => None,
                 _ => canonical(text),
             }
@@ -145,7 +144,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes a list of candidates.
-    pub(super) fn candidates(&mut self, key: &str, scale: Scale) -> Vec<ReadCandidate> {
+    pub(super) fn candidates(&mut self, key: &str, scale: Scale) -> Vec<ReadCandidate<'a>> {
         let Some(value) = self.raw(key) else { return Vec::new() };
         let Some(values) = elements(value) else {
             self.problem(key, "not a list");
@@ -287,16 +286,17 @@ fn label(json: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-fn candidate(value: &str, scale: Scale) -> Option<ReadCandidate> {
+fn candidate(value: &str, scale: Scale) -> Option<ReadCandidate<'_>> {
     let mut fields = Fields::of(value)?;
-    let plate = fields.quiet_text("plate").filter(|plate| plate.len() <= MAX_FIELD)?.into_owned();
+    let plate = fields.quiet_text("plate").filter(|plate| plate.len() <= MAX_FIELD)?;
     Some(ReadCandidate { plate, confidence: fields.confidence("confidence", scale) })
 }
 
 /// The code of a jurisdiction, or the source's own word where the code alone would mean another place.
-fn canonical(text: Cow<'_, str>) -> Option<String> {
+fn canonical(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     let place = Jurisdiction::parse(&text)?;
-    Some(if place.stands_alone() { place.as_str().to_owned() } else { text.into_owned() })
+    let code = place.as_str();
+    Some(if code == text || !place.stands_alone() { text } else { Cow::Owned(code.to_owned()) })
 }
 
 /// A key short enough to show.

@@ -15,14 +15,18 @@ use crate::vehicle::Vehicle;
 const VERSION: f64 = 2.0;
 
 /// One plate of an `alpr_results` event.
-pub(super) fn result(mut event: Fields<'_>, payload: &[u8], nth: u16) -> Result<PlateRead, DecodeError> {
+pub(super) fn result<'a>(
+    mut event: Fields<'a>,
+    payload: &[u8],
+    nth: u16,
+) -> Result<PlateRead<'a>, DecodeError> {
     header(&mut event);
     let captured_at = instant(&mut event, "epoch_time")?;
     let results = event.raw("results").and_then(elements);
     let mut fields = results
         .and_then(|all| Fields::of(all.get(usize::from(nth))?))
         .ok_or(DecodeError::Wrong("results"))?;
-    let plate = fields.quiet_text("plate").unwrap_or_default().into_owned();
+    let plate = fields.quiet_text("plate").unwrap_or_default();
     let read_id = event.label("uuid");
     let camera_id = event.label("camera_id");
     let identity = ReadIdentity::new(&Parts {
@@ -51,13 +55,12 @@ pub(super) fn result(mut event: Fields<'_>, payload: &[u8], nth: u16) -> Result<
 }
 
 /// The one read of an `alpr_group` event.
-pub(super) fn group(mut fields: Fields<'_>, payload: &[u8]) -> Result<PlateRead, DecodeError> {
+pub(super) fn group<'a>(mut fields: Fields<'a>, payload: &[u8]) -> Result<PlateRead<'a>, DecodeError> {
     header(&mut fields);
     let captured_at = instant(&mut fields, "epoch_start")?;
     // The plate stands in `best_plate_number`; `best_plate` repeats it with everything the group says anyway.
     let best = fields.raw("best_plate");
-    let plate = fields.quiet_text("best_plate_number").or_else(|| best_plate(best?));
-    let plate = plate.unwrap_or_default().into_owned();
+    let plate = fields.quiet_text("best_plate_number").or_else(|| best_plate(best?)).unwrap_or_default();
     let read_id = fields.label("best_uuid");
     let camera_id = fields.label("camera_id");
     let identity = ReadIdentity::new(&Parts {
@@ -105,7 +108,7 @@ fn best_plate(value: &str) -> Option<Cow<'_, str>> {
     text(value).or_else(|| Fields::of(value)?.quiet_text("plate"))
 }
 
-fn vehicle(group: &mut Fields<'_>) -> Vehicle {
+fn vehicle<'a>(group: &mut Fields<'a>) -> Vehicle<Cow<'a, str>> {
     let Some(value) = group.raw("vehicle") else { return Vehicle::default() };
     let Some(mut inner) = Fields::of(value) else {
         group.problem("vehicle", "not an object");
@@ -113,7 +116,7 @@ fn vehicle(group: &mut Fields<'_>) -> Vehicle {
     };
     let make = best_name(&mut inner, "make");
     let vehicle = Vehicle {
-        model: best_name(&mut inner, "make_model").map(|model| without_make(&model, make.as_deref())),
+        model: best_name(&mut inner, "make_model").map(|model| without_make(model, make.as_deref())),
         make,
         color: best_name(&mut inner, "color"),
         body: best_name(&mut inner, "body_type"),
@@ -124,7 +127,7 @@ fn vehicle(group: &mut Fields<'_>) -> Vehicle {
 }
 
 /// The likeliest of `[{name, confidence}]`.
-fn best_name(vehicle: &mut Fields<'_>, key: &str) -> Option<String> {
+fn best_name<'a>(vehicle: &mut Fields<'a>, key: &str) -> Option<Cow<'a, str>> {
     let value = vehicle.raw(key)?;
     let Some(names) = elements(value) else {
         vehicle.problem(key, "not a list");
@@ -140,6 +143,7 @@ fn best_name(vehicle: &mut Fields<'_>, key: &str) -> Option<String> {
 }
 
 /// `toyota_camry` of make `toyota` is the model `camry`.
-fn without_make(model: &str, make: Option<&str>) -> String {
-    make.and_then(|make| model.strip_prefix(make)?.strip_prefix('_')).unwrap_or(model).to_owned()
+fn without_make<'a>(model: Cow<'a, str>, make: Option<&str>) -> Cow<'a, str> {
+    let without = make.and_then(|make| model.strip_prefix(make)?.strip_prefix('_')).map(str::to_owned);
+    without.map_or(model, Cow::Owned)
 }

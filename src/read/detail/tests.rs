@@ -16,16 +16,16 @@ fn sample(name: &str) -> &'static str {
     }
 }
 
-fn full(format: Format, payload: &str, nth: u16) -> PlateRead {
-    detail(&Feed { format, ..Feed::default() }, payload.as_bytes(), nth).expect("good")
+fn full(format: Format, payload: &str, nth: u16) -> PlateRead<'static> {
+    detail(&Feed { format, ..Feed::default() }, payload.as_bytes(), nth).expect("good").into_owned()
 }
 
-fn json(read: &PlateRead) -> serde_json::Value {
+fn json(read: &PlateRead<'_>) -> serde_json::Value {
     serde_json::to_value(read).expect("serializes")
 }
 
 /// The minimal canonical read with more fields.
-fn with(fields: &str) -> PlateRead {
+fn with(fields: &str) -> PlateRead<'static> {
     full(Format::Canonical, &sample("minimal").replacen('{', &format!("{{{fields},"), 1), 0)
 }
 
