@@ -173,7 +173,7 @@ fn topics(config: &Config, shadow: bool) -> Topics {
     Topics { reads: config.read_topics(), outputs }
 }
 
-/// From the first read to the last acknowledgement.
+/// From the first read to the last acknowledgment.
 async fn work(
     workers: Vec<WorkerHandle>,
     config: &Config,

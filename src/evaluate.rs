@@ -1,6 +1,6 @@
 //! How good the matching is, on reads whose truth is known.
 //!
-//! Owns the measuring: labelled reads run through the same pipeline as the daemon's, its alerts are compared with
+//! Owns the measuring: labeled reads run through the same pipeline as the daemon's, its alerts are compared with
 //! the truth, and the figures come with counts, bootstrap intervals and the field's simple rules beside them. A table
 //! is scored as it is, and tables learned on the other folds of the reads are scored on each fold, so that no figure
 //! is only the fit. Reads no file and writes none; the same reads and lists give the same figures.
@@ -12,7 +12,7 @@ mod expect;
 mod figures;
 mod html;
 mod judge;
-mod labelled;
+mod labeled;
 mod rules;
 mod sample;
 mod text;
@@ -20,7 +20,7 @@ mod vocabulary;
 
 use std::sync::Arc;
 
-use crate::evidence::{Labelled, LearnError, Learned, Lesson, ListShape, Tables, TablesError, learn};
+use crate::evidence::{Labeled, LearnError, Learned, Lesson, ListShape, Tables, TablesError, learn};
 use crate::plate::Equivalents;
 use crate::policy::MatchPolicy;
 use crate::read::Feed;
@@ -35,7 +35,7 @@ pub use figures::{
     Part, Rate, Run,
 };
 pub use judge::{AtFacts, DifferenceFacts, EntryFacts, EvidenceFacts, HitFacts, MatchedFacts};
-pub use labelled::{LabelError, LabelledRead, Truth};
+pub use labeled::{LabelError, LabeledRead, Truth};
 pub use vocabulary::{Unknown, unknown_values};
 
 /// What is evaluated, besides the reads.
@@ -47,9 +47,9 @@ pub struct Subject {
     pub table: String,
     /// Sets of characters that cameras confuse.
     pub equivalents: Equivalents,
-    /// The files of reads, as [`LabelledRead::feed`] counts them.
+    /// The files of reads, as [`LabeledRead::feed`] counts them.
     pub feeds: Vec<Feed>,
-    /// The prior of the scores: half of a labelled test set is listed, and of the street next to nothing.
+    /// The prior of the scores: half of a labeled test set is listed, and of the street next to nothing.
     pub listed_share: f64,
     /// Folds of the cross-validation; below 2 there is none.
     pub folds: usize,
@@ -61,7 +61,7 @@ pub struct Subject {
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluateError {
     /// There is nothing to evaluate.
-    #[error("there are no labelled reads")]
+    #[error("there are no labeled reads")]
     NoReads,
     /// The evidence table cannot be used.
     #[error("the evidence table cannot be used: {0}")]
@@ -79,12 +79,12 @@ impl Subject {
     ///
     /// # Errors
     /// See [`EvaluateError`].
-    pub fn evaluate(&self, reads: &[LabelledRead]) -> Result<Evaluation, EvaluateError> {
+    pub fn evaluate(&self, reads: &[LabeledRead]) -> Result<Evaluation, EvaluateError> {
         if reads.is_empty() {
             return Err(EvaluateError::NoReads);
         }
         let tables = Arc::new(Tables::parse(&self.table, &self.equivalents)?);
-        let all: Vec<&LabelledRead> = reads.iter().collect();
+        let all: Vec<&LabeledRead> = reads.iter().collect();
         let as_it_is = self.judge(Arc::clone(&tables), &all)?;
         let least = self.policies().min_by(|a, b| a.possible().total_cmp(&b.possible())).unwrap_or_default();
         let thresholds = figures::thresholds(&least);
@@ -112,7 +112,7 @@ impl Subject {
     ///
     /// # Errors
     /// See [`EvaluateError`].
-    pub fn learn(&self, reads: &[LabelledRead]) -> Result<Learned, EvaluateError> {
+    pub fn learn(&self, reads: &[LabeledRead]) -> Result<Learned, EvaluateError> {
         let shape = self.shape(&Tables::parse(&self.table, &self.equivalents)?);
         Ok(learn(&self.table, &self.equivalents, &shape, &lessons(reads.iter()), Lesson::Onto)?)
     }
@@ -127,7 +127,7 @@ impl Subject {
     }
 
     /// Verdicts under one table, in the order of the reads.
-    fn judge(&self, tables: Arc<Tables>, reads: &[&LabelledRead]) -> Result<Vec<Verdict>, EvaluateError> {
+    fn judge(&self, tables: Arc<Tables>, reads: &[&LabeledRead]) -> Result<Vec<Verdict>, EvaluateError> {
         let rules = Rules { equivalents: self.equivalents.clone(), evidence: tables };
         let open = |(list, policy): (&List, MatchPolicy)| List {
             settings: Arc::new(ListSettings {
@@ -143,7 +143,7 @@ impl Subject {
     }
 
     /// Verdicts by what the other folds teach; nothing that the table has learned before enters.
-    fn cross_validate(&self, reads: &[LabelledRead]) -> Result<Vec<Verdict>, EvaluateError> {
+    fn cross_validate(&self, reads: &[LabeledRead]) -> Result<Vec<Verdict>, EvaluateError> {
         let folds = folds(reads, self.folds);
         let shape = self.shape(&Tables::parse(&self.table, &self.equivalents)?);
         let mut verdicts: Vec<Option<Verdict>> = reads.iter().map(|_| None).collect();
@@ -151,7 +151,7 @@ impl Subject {
             let others = reads.iter().zip(&folds).filter(|(_, of)| **of != fold).map(|(read, _)| read);
             let taught = learn(&self.table, &self.equivalents, &shape, &lessons(others), Lesson::Afresh)?;
             let held_out: Vec<usize> = (0..reads.len()).filter(|&nth| folds[nth] == fold).collect();
-            let of_fold: Vec<&LabelledRead> = held_out.iter().map(|&nth| &reads[nth]).collect();
+            let of_fold: Vec<&LabeledRead> = held_out.iter().map(|&nth| &reads[nth]).collect();
             let judged = self.judge(Arc::new(taught.tables), &of_fold)?;
             for (nth, verdict) in held_out.into_iter().zip(judged) {
                 verdicts[nth] = Some(verdict);
@@ -161,11 +161,11 @@ impl Subject {
     }
 }
 
-fn lessons<'a>(reads: impl Iterator<Item = &'a LabelledRead>) -> Vec<Labelled<'a>> {
-    reads.filter_map(|one| Some(Labelled { read: one.read.as_ref()?, truth: one.truth.plate })).collect()
+fn lessons<'a>(reads: impl Iterator<Item = &'a LabeledRead>) -> Vec<Labeled<'a>> {
+    reads.filter_map(|one| Some(Labeled { read: one.read.as_ref()?, truth: one.truth.plate })).collect()
 }
 
-fn distinct_plates(reads: &[LabelledRead]) -> usize {
+fn distinct_plates(reads: &[LabeledRead]) -> usize {
     let mut plates: Vec<u128> = reads.iter().map(|read| read.truth.plate.key()).collect();
     plates.sort_unstable();
     plates.dedup();
@@ -173,7 +173,7 @@ fn distinct_plates(reads: &[LabelledRead]) -> usize {
 }
 
 /// The fold of each read: all reads of one plate, by whatever reader, are in one.
-fn folds(reads: &[LabelledRead], count: usize) -> Vec<usize> {
+fn folds(reads: &[LabeledRead], count: usize) -> Vec<usize> {
     let mut plates: Vec<u128> = reads.iter().map(|read| read.truth.plate.key()).collect();
     plates.sort_unstable();
     plates.dedup();

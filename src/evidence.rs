@@ -13,7 +13,7 @@
 //! ```
 //!
 //! A twin is another vehicle with the same characters (another state, another plate type, a list out of date): it
-//! caps a bare exact hit and lets conflicts speak. All figures are in `config/evidence.toml`, learned from labelled
+//! caps a bare exact hit and lets conflicts speak. All figures are in `config/evidence.toml`, learned from labeled
 //! reads where they can be and marked as assumptions where not. Guarantees: evidence items sum to the weight; more
 //! agreement never lowers a score; no other list matters; the same input gives the same bits.
 
@@ -49,7 +49,7 @@ use explain::{Explanation, Scene};
 
 pub use difference::{At, Difference, Op};
 pub use gate::{Calibration, Floor, Gate, Gauge, Text};
-pub use learn::{Labelled, LearnError, Learned, Lesson, learn};
+pub use learn::{Labeled, LearnError, Learned, Lesson, learn};
 pub use screen::{Screen, Screened, Wide};
 pub use share::Shares;
 pub use space::ListShape;

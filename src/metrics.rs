@@ -69,12 +69,12 @@ const BATCH_SIZE: Def = Def("hotplate_batch_reads", Kind::Histogram(BATCH_READS)
 const CAPTURED: Def = Def(
     "hotplate_captured_to_published_seconds",
     Kind::Histogram(END_TO_END_SECONDS),
-    "From the capture of a read to the acknowledgement of its alert, by two clocks.",
+    "From the capture of a read to the acknowledgment of its alert, by two clocks.",
 );
 const BROKER: Def = Def(
     "hotplate_broker_to_published_seconds",
     Kind::Histogram(END_TO_END_SECONDS),
-    "From a read's timestamp at the broker to the acknowledgement of its alert.",
+    "From a read's timestamp at the broker to the acknowledgment of its alert.",
 );
 const LAG: Def =
     Def("hotplate_consumer_lag_messages", Kind::Gauge, "Reads waiting in each partition assigned here.");

@@ -1,4 +1,4 @@
-//! `hotplate evaluate`: how good the matching is, on labelled reads.
+//! `hotplate evaluate`: how good the matching is, on labeled reads.
 //!
 //! Owns files and options; what is measured is [`crate::evaluate`]'s. Figures go to standard output, the report, the
 //! figures as JSON and a learned table to the files that are named.
@@ -15,7 +15,7 @@ use super::match_reads::ReadFormat;
 use super::stdout::with_stdout;
 use super::{Exit, Failure};
 use crate::config::{Config, environment};
-use crate::evaluate::{EvaluateError, Evaluation, LabelledRead, Subject};
+use crate::evaluate::{EvaluateError, Evaluation, LabeledRead, Subject};
 use crate::evidence::{BUILTIN, Tables};
 use crate::list_files::ListFileError;
 use crate::plate::Equivalents;
@@ -24,13 +24,13 @@ use crate::snapshot::List;
 
 /// Measure the matching on reads whose truth is known, and learn the evidence table from them.
 ///
-/// Labelled reads are JSON lines with a field `truth {plate, jurisdiction?}` beside the read's own, plain or
+/// Labeled reads are JSON lines with a field `truth {plate, jurisdiction?}` beside the read's own, plain or
 /// compressed with gzip or zstd. Prints recall, false alerts and calibration with counts and intervals, and the
 /// field's simple rules beside them; O/0 and I/1 count as the same.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("against").args(["hotlist", "config"]).required(true).multiple(true)))]
 pub(super) struct Args {
-    /// Files of labelled reads.
+    /// Files of labeled reads.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     reads: Vec<PathBuf>,
     /// Hotlists (CSV or JSON lines, plain or gzip); by default those of the config.
@@ -71,7 +71,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let subject = subject(args)?;
-    let reads = labelled_reads(args, &subject.feeds).map_err(|error| Failure::new(Exit::Data, error))?;
+    let reads = labeled_reads(args, &subject.feeds).map_err(|error| Failure::new(Exit::Data, error))?;
     if args.learn.is_some() {
         named_readers(&reads).map_err(|error| Failure::new(Exit::Usage, error))?;
     }
@@ -196,7 +196,7 @@ fn tell_unknown_readers(subject: &Subject) -> anyhow::Result<()> {
 }
 
 /// A calibration needs a name to be found by.
-fn named_readers(reads: &[LabelledRead]) -> anyhow::Result<()> {
+fn named_readers(reads: &[LabeledRead]) -> anyhow::Result<()> {
     if reads.iter().any(|read| read.read.is_some() && read.reader().is_none()) {
         bail!(
             "name the reader type with --reader, so that the learned table can say whose calibration it is"
@@ -208,8 +208,8 @@ fn named_readers(reads: &[LabelledRead]) -> anyhow::Result<()> {
 /// Longer lines are no reads.
 const MAX_LINE_BYTES: usize = 1 << 20;
 
-/// All labelled reads, by file and line. One bad line stops it: a figure shall not leave out what is hard to read.
-fn labelled_reads(args: &Args, feeds: &[Feed]) -> anyhow::Result<Vec<LabelledRead>> {
+/// All labeled reads, by file and line. One bad line stops it: a figure shall not leave out what is hard to read.
+fn labeled_reads(args: &Args, feeds: &[Feed]) -> anyhow::Result<Vec<LabeledRead>> {
     let inputs = Input::named(&args.reads);
     let reading = Reading::start(inputs, MAX_LINE_BYTES).context("cannot start to read")?;
     let mut reads = Vec::new();
@@ -217,7 +217,7 @@ fn labelled_reads(args: &Args, feeds: &[Feed]) -> anyhow::Result<Vec<LabelledRea
         for span in batch.spans() {
             let feed = &feeds[usize::from(span.feed)];
             let line = u64::try_from(span.offset).unwrap_or_default() + 1;
-            let read = LabelledRead::parse(feed, span.feed, line, batch.payload(span))
+            let read = LabeledRead::parse(feed, span.feed, line, batch.payload(span))
                 .with_context(|| format!("{}: line {line}", feed.topic))?;
             reads.push(read);
         }

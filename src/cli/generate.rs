@@ -171,7 +171,7 @@ fn hotlist(args: &HotlistArgs) -> Result<(), Failure> {
 impl ReadsArgs {
     fn layout(&self) -> Result<Layout, Failure> {
         let layout = match self.format {
-            ReadFormat::Canonical if self.truth => Layout::Labelled,
+            ReadFormat::Canonical if self.truth => Layout::Labeled,
             ReadFormat::Canonical => Layout::Canonical,
             ReadFormat::Openalpr => Layout::Openalpr,
             ReadFormat::OpenalprGroup => Layout::OpenalprGroup,

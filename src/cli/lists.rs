@@ -78,7 +78,7 @@ fn large_bare_policy(policy: MatchPolicy) -> MatchPolicy {
     MatchPolicy { probable: BARE_LEAST, possible: Some(BARE_LEAST), ..policy }
 }
 
-/// A labelled test set is half listed, and the street is not.
+/// A labeled test set is half listed, and the street is not.
 pub(super) const BARE_SHARE: f64 = 0.5;
 
 /// Names of lists: of their files, without folder and extensions, so that they are those a config would give

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::judge::{HitFacts, Verdict};
-use super::labelled::LabelledRead;
+use super::labeled::LabeledRead;
 use super::rules::RULES;
 use super::sample::{CalibrationBin, Counts, LIMITS, Measures, Sample, as_f64};
 use crate::plate::Plate;
@@ -32,7 +32,7 @@ pub struct Evaluation {
 /// What was evaluated.
 #[derive(Clone, Debug, Serialize)]
 pub struct About {
-    /// Labelled reads.
+    /// Labeled reads.
     pub reads: usize,
     /// Distinct true plates.
     pub plates: usize,
@@ -64,7 +64,7 @@ pub struct Run {
 pub struct Part {
     /// The reader type; `None` for all reads.
     pub reader: Option<String>,
-    /// Labelled reads.
+    /// Labeled reads.
     pub reads: u64,
     /// Distinct true plates.
     pub plates: u64,
@@ -231,7 +231,7 @@ pub(super) fn thresholds(policy: &MatchPolicy) -> [f64; 3] {
 
 /// The figures of a run: over all reads, and by reader type where there are several.
 pub(super) fn run(
-    reads: &[LabelledRead],
+    reads: &[LabeledRead],
     verdicts: &[Verdict],
     thresholds: [f64; 3],
     draws: usize,
@@ -357,7 +357,7 @@ fn kinds(verdicts: &[(&Verdict, Plate)]) -> Vec<KindRow> {
 const SHOWN: usize = 100;
 
 /// The reads to look at.
-pub(super) fn cases(reads: &[LabelledRead], verdicts: &[Verdict]) -> Cases {
+pub(super) fn cases(reads: &[LabeledRead], verdicts: &[Verdict]) -> Cases {
     let mut cases = Cases::default();
     for (read, verdict) in reads.iter().zip(verdicts) {
         let alerting = verdict.hits.iter().filter(|hit| hit.grade.is_some());
@@ -385,8 +385,8 @@ pub(super) fn cases(reads: &[LabelledRead], verdicts: &[Verdict]) -> Cases {
     cases
 }
 
-fn case(labelled: &LabelledRead, verdict: &Verdict) -> Case {
-    let read = labelled.read.as_ref();
+fn case(labeled: &LabeledRead, verdict: &Verdict) -> Case {
+    let read = labeled.read.as_ref();
     let candidates = |read: &PlateRead<'_>| {
         read.candidates
             .iter()
@@ -398,13 +398,13 @@ fn case(labelled: &LabelledRead, verdict: &Verdict) -> Case {
         Some(CaseHit { right: hit.right && verdict.listed, alerts: hit.grade.is_some(), facts })
     };
     Case {
-        file: labelled.feed,
-        line: labelled.line,
-        reader: labelled.reader().map(str::to_owned),
+        file: labeled.feed,
+        line: labeled.line,
+        reader: labeled.reader().map(str::to_owned),
         read: read.map(|read| read.plate.clone().into_owned()).unwrap_or_default(),
         confidence: read.and_then(|read| read.confidence),
         candidates: read.map(candidates).unwrap_or_default(),
-        truth: labelled.truth.plate.as_str().to_owned(),
+        truth: labeled.truth.plate.as_str().to_owned(),
         hits: verdict.hits.iter().filter_map(shown).collect(),
     }
 }

@@ -49,7 +49,7 @@ impl Evaluation {
             "<header>\n<p class=\"brand\">hotplate evaluate</p>\n<h1>{} of {}</h1>\n\
              <p class=\"facts\">against {} · evidence table <code>{}</code> · listed share {}</p>\n\
              <p class=\"warning\">Shows plates: personal data. Keep it where the reads are kept.</p>\n</header>\n",
-            many(about.reads as u64, "labelled read"),
+            many(about.reads as u64, "labeled read"),
             many(about.plates as u64, "plate"),
             lists.join(", "),
             escaped(&about.table),

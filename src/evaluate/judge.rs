@@ -1,4 +1,4 @@
-//! What the matching makes of labelled reads.
+//! What the matching makes of labeled reads.
 //!
 //! Owns the run: the same [`Pipeline`] as the daemon's, with every kind of match allowed and no threshold, and its
 //! alerts taken apart as whoever subscribes to them would. A hit is right if its entry is the vehicle that passed:
@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use super::labelled::{LabelledRead, Truth};
+use super::labeled::{LabeledRead, Truth};
 use super::rules::{self, RuleVerdict, Ruler};
 use crate::alert::AlertKey;
 use crate::batch::{Origin, Outbox, ReadBatch, RecordKind};
@@ -20,7 +20,7 @@ use crate::policy::{Grade, MatchKind, MatchPolicy};
 use crate::read::Feed;
 use crate::snapshot::Snapshot;
 
-/// What the matching made of one labelled read.
+/// What the matching made of one labeled read.
 #[derive(Clone, Debug)]
 pub(super) struct Verdict {
     /// Whether the vehicle that passed is listed.
@@ -169,7 +169,7 @@ impl<'a> Assessor<'a> {
     }
 
     /// One verdict a read, in their order.
-    pub(super) fn judge(&mut self, reads: &[&LabelledRead]) -> Vec<Verdict> {
+    pub(super) fn judge(&mut self, reads: &[&LabeledRead]) -> Vec<Verdict> {
         let (mut batch, mut outbox) = (ReadBatch::default(), Outbox::default());
         let mut verdicts = Vec::with_capacity(reads.len());
         for reads in reads.chunks(BATCH) {
@@ -212,7 +212,7 @@ impl<'a> Assessor<'a> {
         })
     }
 
-    fn verdict(&mut self, read: &LabelledRead, mut hits: Vec<JudgedHit>) -> Verdict {
+    fn verdict(&mut self, read: &LabeledRead, mut hits: Vec<JudgedHit>) -> Verdict {
         let listed_text = |hit: &JudgedHit| hit.facts.as_ref().map(|facts| facts.matched.listed.clone());
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| listed_text(b).cmp(&listed_text(a))));
         let listed = self.is_listed(read);
@@ -225,7 +225,7 @@ impl<'a> Assessor<'a> {
     }
 
     /// Whether a list has the vehicle that passed, in force at that time.
-    fn is_listed(&mut self, read: &LabelledRead) -> bool {
+    fn is_listed(&mut self, read: &LabeledRead) -> bool {
         let ask = Ask { around_read: Reach::Whole, around_candidates: None, patterns: PatternScope::Read };
         let query = Query { plate: read.truth.plate, candidates: &[] };
         let mut found = Vec::new();

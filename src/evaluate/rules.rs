@@ -5,7 +5,7 @@
 //! index only finds what may match; each rule is then tested on the texts.
 
 use super::judge::conflict;
-use super::labelled::Truth;
+use super::labeled::Truth;
 use crate::evidence::Listed;
 use crate::index::{Ask, EntryRef, PatternScope, Query, Reach, Scratch};
 use crate::plate::{Equivalents, Plate};

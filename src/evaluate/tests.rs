@@ -36,9 +36,9 @@ fn subject(lists: Vec<List>) -> Subject {
     }
 }
 
-fn labelled(lines: &str) -> Vec<LabelledRead> {
+fn labeled(lines: &str) -> Vec<LabeledRead> {
     let parse = |(line, text): (u64, &str)| {
-        LabelledRead::parse(&Feed::default(), 0, line, text.as_bytes()).expect("a labelled read")
+        LabeledRead::parse(&Feed::default(), 0, line, text.as_bytes()).expect("a labeled read")
     };
     (1..).zip(lines.lines()).map(parse).collect()
 }
@@ -51,7 +51,7 @@ fn line(plate: &str, truth: &str, more: &str) -> String {
 
 fn evaluate(list_csv: &str, lines: &str) -> Evaluation {
     let subject = subject(vec![list("list", list_csv, MatchPolicy::default())]);
-    subject.evaluate(&labelled(lines)).expect("figures")
+    subject.evaluate(&labeled(lines)).expect("figures")
 }
 
 /// Plates of the shape AAA999, so close together that they are often near each other.
@@ -110,7 +110,7 @@ fn hits_of_several_lists_on_one_read_count_once() {
         list("a", "plate\nABC123\n", MatchPolicy::default()),
         list("b", "plate\nABC123\nABC128\n", MatchPolicy::default()),
     ];
-    let evaluation = subject(lists).evaluate(&labelled(&line("ABC123", "ABC123", ""))).expect("figures");
+    let evaluation = subject(lists).evaluate(&labeled(&line("ABC123", "ABC123", ""))).expect("figures");
     let part = &evaluation.runs[0].parts[0];
     assert_eq!((part.listed, part.thresholds[0].recall.count, part.thresholds[0].top.count), (1, 1, 1));
 }
@@ -161,7 +161,7 @@ fn simple_rules_find_what_a_scan_finds() {
 fn folds_part_plates_and_never_the_reads_of_one() {
     let mut lines = String::new();
     plates(5, 120).iter().for_each(|plate| lines += &line(plate, plate, "").repeat(3));
-    let reads = labelled(&lines);
+    let reads = labeled(&lines);
     let folds = folds(&reads, 5);
     let mut sizes = [0; 5];
     for (of_plate, fold) in reads.chunks(3).zip(folds.chunks(3)) {

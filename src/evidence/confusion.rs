@@ -1,6 +1,6 @@
 //! How often readers take one character for another, leave one out or add one.
 //!
-//! Owns the rates, as natural logarithms: counts of labelled reads, pooled over reader types and shrunk to a
+//! Owns the rates, as natural logarithms: counts of labeled reads, pooled over reader types and shrunk to a
 //! documented prior so that a character never seen confused still has a sane rate. The table is asymmetric.
 
 use super::align::{Change, Step};

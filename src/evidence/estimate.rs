@@ -2,8 +2,8 @@
 //!
 //! Owns the estimate from a list's own density: a wrong entry looks as good as the right one now and then, and how
 //! often follows from the model itself. Under the model, weights of wrong entries are as frequent as those of right
-//! ones, times e to the minus that weight; so the strengths of right texts, which labelled reads have taught, tell
-//! how often an unlisted vehicle's read speaks that strongly for a listed one. On labelled reads it was right within
+//! ones, times e to the minus that weight; so the strengths of right texts, which labeled reads have taught, tell
+//! how often an unlisted vehicle's read speaks that strongly for a listed one. On labeled reads it was right within
 //! a factor of two to three; it is too low for readers that lose whole groups of characters.
 
 use super::explain::pattern_share;
@@ -13,7 +13,7 @@ use super::tables::Tables;
 use crate::plate::Pattern;
 use crate::policy::MatchPolicy;
 
-// Smoothing the twenty strengths to a piecewise linear distribution was no nearer to what labelled reads showed: the
+// Smoothing the twenty strengths to a piecewise linear distribution was no nearer to what labeled reads showed: the
 // least one, of reads that lost whole groups of characters, is a step and no slope.
 
 /// What is counted in: reads of vehicles that are not listed.

@@ -1,4 +1,4 @@
-//! Learning the evidence table from labelled reads.
+//! Learning the evidence table from labeled reads.
 //!
 //! Owns what `evaluate --learn` writes: how often characters are confused, how far misreads go, and how each reader
 //! type's confidences are to be taken. Counting, then Newton's method on a concave likelihood with at most five
@@ -26,7 +26,7 @@ use fit::{Row, Unknowns};
 
 /// A read whose true plate is known.
 #[derive(Clone, Copy, Debug)]
-pub struct Labelled<'a> {
+pub struct Labeled<'a> {
     /// The read; its reader type is the one that learns.
     pub read: &'a PlateRead<'a>,
     /// The true plate, folded.
@@ -62,11 +62,11 @@ pub enum LearnError {
     #[error("the table lacks the line {0:?}; start from config/evidence.toml of this version")]
     Marker(&'static str),
     /// No read has a plate.
-    #[error("none of the labelled reads has a plate, so there is nothing to learn from")]
+    #[error("none of the labeled reads has a plate, so there is nothing to learn from")]
     NoReads,
 }
 
-/// Learns from labelled reads, starting from the table that `base` says; `list` lends the shapes of plates.
+/// Learns from labeled reads, starting from the table that `base` says; `list` lends the shapes of plates.
 ///
 /// # Errors
 /// See [`LearnError`].
@@ -74,7 +74,7 @@ pub fn learn(
     base: &str,
     equivalents: &Equivalents,
     list: &ListShape,
-    reads: &[Labelled<'_>],
+    reads: &[Labeled<'_>],
     lesson: Lesson,
 ) -> Result<Learned, LearnError> {
     let mut file = File::parse(base)?;
@@ -87,10 +87,10 @@ pub fn learn(
     // With a reader type that has no reads here there is something to keep.
     let keeps = lesson == Lesson::Onto
         && known.keys().any(|name| name != NEUTRAL && !by_reader.contains_key(name.as_str()));
-    let counted: Vec<Labelled<'_>> = everything
+    let counted: Vec<Labeled<'_>> = everything
         .iter()
         .copied()
-        .filter(|labelled| !keeps || !known.contains_key(name_of(labelled)))
+        .filter(|labeled| !keeps || !known.contains_key(name_of(labeled)))
         .collect();
     count::confusions(&mut file.confusion, equivalents, &counted, keeps);
     if keeps {
@@ -109,27 +109,27 @@ pub fn learn(
 }
 
 /// The reads that have a plate, in an order of their own, so that the order of files does not matter.
-fn ordered<'a>(reads: &[Labelled<'a>]) -> Vec<Labelled<'a>> {
-    let has_plate = |labelled: &&Labelled<'_>| Plate::normalize(&labelled.read.plate).is_ok();
-    let mut reads: Vec<Labelled<'a>> = reads.iter().filter(has_plate).copied().collect();
-    let key = |labelled: &Labelled<'a>| {
-        (name_of(labelled), labelled.truth.key(), &labelled.read.read_id, &labelled.read.plate)
+fn ordered<'a>(reads: &[Labeled<'a>]) -> Vec<Labeled<'a>> {
+    let has_plate = |labeled: &&Labeled<'_>| Plate::normalize(&labeled.read.plate).is_ok();
+    let mut reads: Vec<Labeled<'a>> = reads.iter().filter(has_plate).copied().collect();
+    let key = |labeled: &Labeled<'a>| {
+        (name_of(labeled), labeled.truth.key(), &labeled.read.read_id, &labeled.read.plate)
     };
     reads.sort_by(|a, b| key(a).cmp(&key(b)));
     reads
 }
 
 /// The reader type that a read teaches; the neutral one where none is named.
-fn name_of<'a>(labelled: &Labelled<'a>) -> &'a str {
-    labelled.read.reader.as_deref().unwrap_or(NEUTRAL)
+fn name_of<'a>(labeled: &Labeled<'a>) -> &'a str {
+    labeled.read.reader.as_deref().unwrap_or(NEUTRAL)
 }
 
-fn by_reader<'a>(reads: &[Labelled<'a>]) -> BTreeMap<&'a str, Vec<Labelled<'a>>> {
-    let mut groups: BTreeMap<&str, Vec<Labelled<'_>>> = BTreeMap::new();
-    for labelled in reads {
-        let name = name_of(labelled);
+fn by_reader<'a>(reads: &[Labeled<'a>]) -> BTreeMap<&'a str, Vec<Labeled<'a>>> {
+    let mut groups: BTreeMap<&str, Vec<Labeled<'_>>> = BTreeMap::new();
+    for labeled in reads {
+        let name = name_of(labeled);
         if name != NEUTRAL {
-            groups.entry(name).or_default().push(*labelled);
+            groups.entry(name).or_default().push(*labeled);
         }
     }
     groups
@@ -140,8 +140,8 @@ fn calibrate<'a>(
     file: &File,
     equivalents: &Equivalents,
     list: &ListShape,
-    by_reader: &BTreeMap<&'a str, Vec<Labelled<'a>>>,
-    everything: &[Labelled<'a>],
+    by_reader: &BTreeMap<&'a str, Vec<Labeled<'a>>>,
+    everything: &[Labeled<'a>],
 ) -> Result<BTreeMap<&'a str, Reader>, TablesError> {
     let tables = Tables::assemble(file.clone(), "", String::new(), equivalents)?;
     let groups = by_reader.iter().map(|(name, reads)| (*name, reads.as_slice(), Scale::Confidence));
@@ -155,10 +155,10 @@ fn calibrate<'a>(
 }
 
 /// The likeliest calibration of a reader type.
-fn calibration(tables: &Tables, list: &ListShape, reads: &[Labelled<'_>], scale: Scale) -> Reader {
+fn calibration(tables: &Tables, list: &ListShape, reads: &[Labeled<'_>], scale: Scale) -> Reader {
     let center = if scale == Scale::Rank { 0.0 } else { fit::center(reads) };
     let rows: Vec<Row> =
-        reads.iter().filter_map(|labelled| Row::new(tables, list, labelled, scale, center)).collect();
+        reads.iter().filter_map(|labeled| Row::new(tables, list, labeled, scale, center)).collect();
     // An order says nothing of how sure the reader is.
     let sloped = scale == Scale::Confidence;
     let with_texts: Vec<Row> = rows.iter().filter(|row| row.has_texts()).cloned().collect();
@@ -186,13 +186,13 @@ const STRENGTHS: usize = 20;
 const OUT_OF_REACH: f64 = -99.0;
 
 /// How strongly the reader's output speaks for the true plate, in log odds.
-fn strengths(tables: &Tables, reader: &Reader, list: &ListShape, reads: &[Labelled<'_>]) -> Vec<f64> {
+fn strengths(tables: &Tables, reader: &Reader, list: &ListShape, reads: &[Labeled<'_>]) -> Vec<f64> {
     let mut all: Vec<f64> = reads
         .iter()
-        .filter_map(|labelled| {
-            let belief = Belief::with(tables, reader, list, labelled.read)?;
+        .filter_map(|labeled| {
+            let belief = Belief::with(tables, reader, list, labeled.read)?;
             let scene = Scene { tables, list, belief: &belief };
-            let explained = scene.plate(labelled.truth).map(|explanation| {
+            let explained = scene.plate(labeled.truth).map(|explanation| {
                 let belief = explanation.belief.min(-0.001);
                 belief - (1.0 - belief.exp()).ln()
             });

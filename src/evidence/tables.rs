@@ -348,7 +348,7 @@ pub(super) enum Scale {
 #[serde(deny_unknown_fields)]
 pub(super) struct Reader {
     pub(super) scale: Scale,
-    /// How many labelled reads the calibration rests on.
+    /// How many labeled reads the calibration rests on.
     pub(super) reads: u64,
     pub(super) confidence_center: f64,
     pub(super) candidate: f64,
@@ -366,7 +366,7 @@ pub(super) struct Reader {
     pub(super) misreads: Misreads,
 }
 
-/// Counts of labelled reads, pooled over reader types, and the prior they are shrunk to.
+/// Counts of labeled reads, pooled over reader types, and the prior they are shrunk to.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConfusionTable {

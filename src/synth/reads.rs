@@ -56,7 +56,7 @@ pub enum Layout {
     #[default]
     Canonical,
     /// The same with a field `truth{plate, listed}` that says what the vehicle really is: for scoring.
-    Labelled,
+    Labeled,
     /// An OpenALPR `alpr_results` event of one plate.
     Openalpr,
     /// An OpenALPR `alpr_group`.
@@ -223,7 +223,7 @@ impl SynthRead<'_> {
     pub fn write(&self, layout: Layout, out: &mut Vec<u8>) {
         match layout {
             Layout::Canonical => self.write_object(out, false),
-            Layout::Labelled => self.write_object(out, true),
+            Layout::Labeled => self.write_object(out, true),
             Layout::Openalpr => self.write_openalpr(out),
             Layout::OpenalprGroup => self.write_openalpr_group(out),
         }

@@ -66,7 +66,7 @@ fn bytes_are_those_that_recorded_results_were_made_with() {
 
 #[test]
 fn every_format_is_json_with_one_read_a_line() {
-    for layout in [Layout::Canonical, Layout::Labelled, Layout::Openalpr, Layout::OpenalprGroup] {
+    for layout in [Layout::Canonical, Layout::Labeled, Layout::Openalpr, Layout::OpenalprGroup] {
         let out = payloads(1, layout);
         let lines: Vec<serde_json::Value> = out
             .split(|&b| b == b'\n')
@@ -81,7 +81,7 @@ fn every_format_is_json_with_one_read_a_line() {
 fn decoder_finds_what_was_written() {
     let layouts = [
         (Layout::Canonical, Format::Canonical),
-        (Layout::Labelled, Format::Canonical),
+        (Layout::Labeled, Format::Canonical),
         (Layout::Openalpr, Format::Openalpr),
         (Layout::OpenalprGroup, Format::OpenalprGroup),
     ];

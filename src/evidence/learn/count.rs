@@ -1,6 +1,6 @@
 //! What is learned by counting: confusions, and how far misreads go.
 
-use super::Labelled;
+use super::Labeled;
 use crate::evidence::align::{Change, align};
 use crate::evidence::belief::sources;
 use crate::evidence::confusion::SYMBOLS;
@@ -12,7 +12,7 @@ use crate::plate::{Equivalents, Plate};
 pub(super) fn confusions(
     table: &mut ConfusionTable,
     equivalents: &Equivalents,
-    reads: &[Labelled<'_>],
+    reads: &[Labeled<'_>],
     keeps: bool,
 ) {
     if !keeps {
@@ -22,9 +22,9 @@ pub(super) fn confusions(
         table.dropped.clear();
         table.added.clear();
     }
-    for labelled in reads {
-        let Ok(read) = Plate::normalize(&labelled.read.plate) else { continue };
-        let truth = labelled.truth.symbols();
+    for labeled in reads {
+        let Ok(read) = Plate::normalize(&labeled.read.plate) else { continue };
+        let truth = labeled.truth.symbols();
         let Some(steps) = align(equivalents, truth, read.folded().symbols()).explains() else { continue };
         for &symbol in truth.iter().filter(|symbol| SYMBOLS.contains(symbol)) {
             *table.total.entry(char::from(symbol)).or_default() += 1.0;
@@ -54,15 +54,15 @@ const PRIOR: ([f64; 3], f64) = ([10.0, 5.0, 2.0], 20.0);
 
 /// Counts, of the reads whose true plate is none of the reader's texts, how many differences away the nearest text
 /// is.
-pub(super) fn distances(pooled: &mut Pooled, equivalents: &Equivalents, reads: &[Labelled<'_>]) {
+pub(super) fn distances(pooled: &mut Pooled, equivalents: &Equivalents, reads: &[Labeled<'_>]) {
     let (mut at, mut all) = PRIOR;
-    for labelled in reads {
-        let Some((sources, _)) = sources(labelled.read) else { continue };
-        if sources.iter().any(|source| source.folded == labelled.truth) {
+    for labeled in reads {
+        let Some((sources, _)) = sources(labeled.read) else { continue };
+        if sources.iter().any(|source| source.folded == labeled.truth) {
             continue;
         }
         all += 1.0;
-        let truth = labelled.truth.symbols();
+        let truth = labeled.truth.symbols();
         let nearest = sources
             .iter()
             .filter_map(|source| align(equivalents, truth, source.folded.symbols()).explains())

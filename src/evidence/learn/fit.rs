@@ -4,7 +4,7 @@
 //! the read, its candidates and "none", linear in five unknowns, shrunk by a ridge to what readers are usually
 //! like. The likelihood is concave, so Newton's method with halved steps ends in a few rounds at the one maximum.
 
-use super::Labelled;
+use super::Labeled;
 use crate::evidence::belief::{commoner, confidence_odds, log_sum, oddness, read_as, sources};
 use crate::evidence::space::ListShape;
 use crate::evidence::tables::{Scale, Tables};
@@ -43,7 +43,7 @@ impl Choice {
     }
 }
 
-/// One labelled read as the fit sees it.
+/// One labeled read as the fit sees it.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     candidates: Vec<Choice>,
@@ -57,11 +57,11 @@ impl Row {
     pub(super) fn new(
         tables: &Tables,
         list: &ListShape,
-        labelled: &Labelled<'_>,
+        labeled: &Labeled<'_>,
         scale: Scale,
         center: f64,
     ) -> Option<Self> {
-        let (sources, top) = sources(labelled.read)?;
+        let (sources, top) = sources(labeled.read)?;
         let own = sources[0].folded;
         let own_probability = list.log_probability(own.symbols());
         let candidates = sources.iter().enumerate().skip(1).map(|(rank, source)| Choice {
@@ -75,7 +75,7 @@ impl Row {
                 offset: oddness(tables, list, own, around, own_probability),
                 by: [0.0, 0.0, 0.0, 1.0, top.map_or(0.0, |top| confidence_odds(top) - center)],
             },
-            truth: sources.iter().position(|source| source.folded == labelled.truth),
+            truth: sources.iter().position(|source| source.folded == labeled.truth),
         })
     }
 
@@ -94,10 +94,10 @@ impl Row {
 }
 
 /// The usual confidence of these reads, in log odds.
-pub(super) fn center(reads: &[Labelled<'_>]) -> f64 {
+pub(super) fn center(reads: &[Labeled<'_>]) -> f64 {
     let mut all: Vec<f64> = reads
         .iter()
-        .filter_map(|labelled| sources(labelled.read))
+        .filter_map(|labeled| sources(labeled.read))
         .map(|(_, top)| top.map_or(0.0, confidence_odds))
         .collect();
     all.sort_by(f64::total_cmp);

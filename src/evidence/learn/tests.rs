@@ -4,9 +4,9 @@ use crate::read::{Feed, detail};
 use serde_json::Value;
 
 /// Thirty reads each of two readers, a list, and what the reference implementation learns from them.
-const OPENALPR: &str = include_str!("../../../tests/data/evidence/labelled-openalpr.jsonl");
-const RAPIDOCR: &str = include_str!("../../../tests/data/evidence/labelled-rapidocr.jsonl");
-const LIST: &str = include_str!("../../../tests/data/evidence/labelled-list.csv");
+const OPENALPR: &str = include_str!("../../../tests/data/evidence/labeled-openalpr.jsonl");
+const RAPIDOCR: &str = include_str!("../../../tests/data/evidence/labeled-rapidocr.jsonl");
+const LIST: &str = include_str!("../../../tests/data/evidence/labeled-list.csv");
 const LEARNED: &str = include_str!("../../../tests/data/evidence/learned.txt");
 
 fn plate(text: &str) -> Plate {
@@ -15,12 +15,12 @@ fn plate(text: &str) -> Plate {
 
 fn reads(reader: Option<&str>, lines: &str) -> Vec<(PlateRead<'static>, Plate)> {
     let feed = Feed { reader: reader.map(str::to_owned), ..Feed::default() };
-    let labelled = |line: &str| {
+    let labeled = |line: &str| {
         let truth: Value = serde_json::from_str(line).expect("JSON");
         let truth = plate(truth["truth"]["plate"].as_str().expect("truth"));
         (detail(&feed, line.as_bytes(), 0).expect("a read").into_owned(), truth)
     };
-    lines.lines().map(labelled).collect()
+    lines.lines().map(labeled).collect()
 }
 
 fn shape() -> ListShape {
@@ -29,9 +29,9 @@ fn shape() -> ListShape {
 }
 
 fn learned(base: &str, reads: &[(PlateRead<'static>, Plate)], lesson: Lesson) -> Learned {
-    let labelled: Vec<Labelled<'_>> =
-        reads.iter().map(|(read, truth)| Labelled { read, truth: *truth }).collect();
-    learn(base, &Equivalents::default(), &shape(), &labelled, lesson).expect("a table")
+    let labeled: Vec<Labeled<'_>> =
+        reads.iter().map(|(read, truth)| Labeled { read, truth: *truth }).collect();
+    learn(base, &Equivalents::default(), &shape(), &labeled, lesson).expect("a table")
 }
 
 fn both() -> Vec<(PlateRead<'static>, Plate)> {
@@ -118,14 +118,14 @@ fn reads_of_no_named_type_teach_the_neutral_calibration() {
 
 #[test]
 fn what_cannot_be_learned_from_is_refused_with_a_way_out() {
-    let learn = |base: &str, reads: &[Labelled<'_>]| {
+    let learn = |base: &str, reads: &[Labeled<'_>]| {
         learn(base, &Equivalents::default(), &shape(), reads, Lesson::Afresh)
             .expect_err("refused")
             .to_string()
     };
     assert!(learn(BUILTIN, &[]).contains("nothing to learn from"));
     let reads = both();
-    let one = [Labelled { read: &reads[0].0, truth: reads[0].1 }];
+    let one = [Labeled { read: &reads[0].0, truth: reads[0].1 }];
     let unmarked = BUILTIN.replace("# ---- learned: end", "# the end");
     assert!(learn(&unmarked, &one).contains("# ---- learned: end"));
     assert!(learn("schema = 1", &one).contains("missing field"));

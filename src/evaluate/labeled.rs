@@ -8,9 +8,9 @@ use serde::Deserialize;
 use crate::plate::{Plate, PlateError};
 use crate::read::{DecodeError, Decoded, Feed, PlateRead, decode, detail};
 
-/// One labelled line: a vehicle that passed, and what was read of it.
+/// One labeled line: a vehicle that passed, and what was read of it.
 #[derive(Clone, Debug)]
-pub struct LabelledRead {
+pub struct LabeledRead {
     /// Which of the feeds it belongs to.
     pub feed: u16,
     /// Line in its file, from 1.
@@ -32,7 +32,7 @@ pub struct Truth {
     pub jurisdiction: Option<String>,
 }
 
-/// Why a line is no labelled read.
+/// Why a line is no labeled read.
 #[derive(Debug, thiserror::Error)]
 pub enum LabelError {
     /// It is no read.
@@ -58,7 +58,7 @@ struct Label {
     jurisdiction: Option<String>,
 }
 
-impl LabelledRead {
+impl LabeledRead {
     /// Reads a line of a feed.
     ///
     /// # Errors
@@ -85,21 +85,21 @@ impl LabelledRead {
 mod tests {
     use super::*;
 
-    fn parse(payload: &str) -> Result<LabelledRead, LabelError> {
-        LabelledRead::parse(&Feed::default(), 0, 7, payload.as_bytes())
+    fn parse(payload: &str) -> Result<LabeledRead, LabelError> {
+        LabeledRead::parse(&Feed::default(), 0, 7, payload.as_bytes())
     }
 
     #[test]
     fn truth_is_folded() {
         let line = r#"{"plate":"A01","captured_at":"2026-11-02T06:00:00Z","truth":{"plate":"ao-i","jurisdiction":"US-OH"}}"#;
-        let labelled = parse(line).unwrap();
-        assert_eq!(labelled.truth.plate.as_str(), "A01");
-        assert_eq!(labelled.truth.jurisdiction.as_deref(), Some("US-OH"));
-        assert_eq!((labelled.line, labelled.reader()), (7, None));
+        let labeled = parse(line).unwrap();
+        assert_eq!(labeled.truth.plate.as_str(), "A01");
+        assert_eq!(labeled.truth.jurisdiction.as_deref(), Some("US-OH"));
+        assert_eq!((labeled.line, labeled.reader()), (7, None));
     }
 
     #[test]
-    fn a_vehicle_of_which_nothing_was_read_is_a_labelled_read() {
+    fn a_vehicle_of_which_nothing_was_read_is_a_labeled_read() {
         let line = r#"{"plate":null,"captured_at":"2026-11-02T06:00:00Z","truth":{"plate":"AB1"}}"#;
         assert_eq!(parse(line).unwrap().read.unwrap().plate, "");
     }
