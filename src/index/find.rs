@@ -1,9 +1,9 @@
 //! The search: from a batch of reads to the entries around them.
 //!
 //! Owns the order of passes over a batch and the working memory. Memory answers in 200 ns but a dozen questions at a
-//! time, so every pass asks for many reads before the next one uses the answers: forms that the filter does not
-//! rule out, then lines of the deletion table, then lines of the exact table. A plate found in several ways is given
-//! once, with the best of them.
+//! time, so every pass asks for many reads before a later one uses the answers: forms that the filter does not
+//! rule out, then lines of the deletion table, for which the patterns leave time, then lines of the exact table. A
+//! plate found in several ways is given once, with the best of them.
 
 use super::near::{ALONE, Edit, ITSELF};
 use super::packed::{
@@ -177,12 +177,14 @@ impl Index {
             let taken = self.take_lanes(&rest, scratch, sieve);
             scratch.ways.clear();
             let looks = self.look(0, scratch);
+            // The patterns' turn, while memory looks for the lines.
+            self.prefetch(&scratch.looks[..looks]);
+            self.fit(&rest, taken, scratch);
             self.gather(looks, ask, scratch);
             self.look_again(&rest, scratch, sieve);
             sift(&mut scratch.ways, next, scratch.merged, sieve);
             self.widen(taken, scratch);
             self.resolve(scratch);
-            self.fit(&rest, taken, scratch);
             self.visit(scratch, |nth, found| visit(next + nth, found));
             next += taken;
         }
@@ -314,6 +316,13 @@ impl Index {
         }
     }
 
+    /// Asks memory for the lines of the deletion table.
+    fn prefetch(&self, looks: &[Look]) {
+        if let Some(near) = &self.near {
+            looks.iter().for_each(|look| near.prefetch(look.hash));
+        }
+    }
+
     /// Turns forms into plates that may be listed.
     fn gather(&self, looks: usize, ask: Ask, scratch: &mut Scratch) {
         let Scratch { lanes, looks: all, ways, .. } = scratch;
@@ -321,7 +330,6 @@ impl Index {
         let edits_asked = ask.around_read.max(ask.around_candidates.unwrap_or_default()) >= Reach::OneEdit;
         match &self.near {
             Some(near) if edits_asked => {
-                looks.iter().for_each(|look| near.prefetch(look.hash));
                 let promising = thin(looks, |look| near.is_promising(look.hash, look.at));
                 for look in &looks[..promising] {
                     let Lane { text, query, via, reach, .. } = lanes[look.lane as usize];
