@@ -140,7 +140,9 @@ async fn start(
     };
     let workers = (0..config.kafka.workers).map(spawn).collect::<Result<Vec<_>, _>>()?;
     let controls = workers.iter().map(WorkerHandle::control).collect();
-    shared.live(reloader.states(), Reloads::new(reloader, shared.planner(source)), controls);
+    let states = reloader.states();
+    let reloads = Reloads::new(reloader, shared.planner(source));
+    shared.live(states, reloads, controls, memory.suppression);
     Ok(workers)
 }
 

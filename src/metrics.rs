@@ -14,6 +14,8 @@ use jiff::Timestamp;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+use crate::policy::suppression::SuppressionStats;
+
 mod worker;
 
 pub use worker::{Judged, WorkerMetrics};
@@ -50,6 +52,16 @@ const ALERTS: Def = Def("hotplate_alerts_total", Kind::Counter, "Alerts made, by
 const PUBLISHED: Def =
     Def("hotplate_alerts_published_total", Kind::Counter, "Alerts that the broker acknowledged.");
 const SUPPRESSED: Def = Def("hotplate_suppressed_total", Kind::Counter, "Alerts not made again, by reason.");
+const REMEMBERED: Def = Def(
+    "hotplate_suppression_remembered_alerts",
+    Kind::Gauge,
+    "Alerts remembered to tell repeats by, at most alerts.remembered.",
+);
+const EVICTED: Def = Def(
+    "hotplate_suppression_evicted_alerts_total",
+    Kind::Counter,
+    "Alerts forgotten for lack of room while their windows may have been open: repeats alert again.",
+);
 const DEAD_LETTERS: Def = Def(
     "hotplate_dead_letters_total",
     Kind::Counter,
@@ -139,13 +151,15 @@ const PROGRESS: Def = Def(
 );
 
 /// All metrics, for help texts and for the test that none goes without one.
-const ALL: [&Def; 31] = [
+const ALL: [&Def; 33] = [
     &BUILD_INFO,
     &READS,
     &HITS,
     &ALERTS,
     &PUBLISHED,
     &SUPPRESSED,
+    &REMEMBERED,
+    &EVICTED,
     &DEAD_LETTERS,
     &CLOCK_PROBLEMS,
     &BATCH_MATCH,
@@ -246,9 +260,10 @@ impl Metrics {
         let inner = Inner { handle: recorder.handle(), recorder, transient: Mutex::default() };
         let metrics = Self { inner: Arc::new(inner) };
         metrics.gauge(&BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))]).set(1.0);
-        for def in [&RELOAD_OK, &RELOAD_AT, &INDEX_MEMORY] {
+        for def in [&RELOAD_OK, &RELOAD_AT, &INDEX_MEMORY, &REMEMBERED] {
             metrics.gauge(def, &[]).set(0.0);
         }
+        metrics.counter(&EVICTED, &[]).absolute(0);
         drop(metrics.histogram(&RELOAD_TIME));
         metrics
     }
@@ -282,6 +297,13 @@ impl Metrics {
     pub fn index_memory(&self, bytes: usize) {
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         self.gauge(&INDEX_MEMORY, &[]).set(bytes as f64);
+    }
+
+    /// How full the memory of published alerts is, which the workers share.
+    pub fn suppression(&self, stats: SuppressionStats) {
+        #[expect(clippy::cast_precision_loss, reason = "a memory holds far fewer than 2^52 alerts")]
+        self.gauge(&REMEMBERED, &[]).set(stats.remembered as f64);
+        self.counter(&EVICTED, &[]).absolute(stats.evicted);
     }
 
     /// When a worker made its last progress, and what it has in flight, as its status tells.

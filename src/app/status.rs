@@ -20,6 +20,7 @@ use crate::kafka::{self, Topics};
 use crate::logging::LogControl;
 use crate::metrics::Metrics;
 use crate::notify;
+use crate::policy::suppression::Suppression;
 use crate::reload::{ListState, Planner, Reloads};
 use crate::wording::counted;
 use crate::worker::{Control, Partition, WorkerState, WorkerStatus};
@@ -42,6 +43,7 @@ struct Live {
     lists: watch::Receiver<Arc<Vec<ListState>>>,
     reloads: Reloads,
     workers: Vec<Arc<Control>>,
+    suppression: Suppression,
 }
 
 impl Shared {
@@ -63,8 +65,9 @@ impl Shared {
         lists: watch::Receiver<Arc<Vec<ListState>>>,
         reloads: Reloads,
         workers: Vec<Arc<Control>>,
+        suppression: Suppression,
     ) {
-        let set = self.live.set(Live { lists, reloads, workers });
+        let set = self.live.set(Live { lists, reloads, workers, suppression });
         debug_assert!(set.is_ok(), "a daemon starts once");
     }
 
@@ -108,6 +111,7 @@ impl Shared {
             let progress = now.saturating_sub(since).unwrap_or(now);
             self.metrics.worker_seen(&status.name, progress, status.in_flight);
         }
+        self.metrics.suppression(live.suppression.stats());
         live.reloads.collect().await;
     }
 

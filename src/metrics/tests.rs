@@ -132,6 +132,19 @@ fn two_daemons_in_one_process_count_apart() {
     assert!(other.render().contains("hotplate_index_memory_bytes 0"));
 }
 
+#[test]
+fn memory_of_alerts_shows_how_full_it_is_and_what_it_had_no_room_for() {
+    let metrics = Metrics::new();
+    let stats = |remembered, evicted| SuppressionStats { remembered, unsettled: 1, expired: 9, evicted };
+    for (stats, remembered, evicted) in
+        [(stats(3, 0), 3.0, 0.0), (stats(5, 2), 5.0, 2.0), (stats(4, 2), 4.0, 2.0)]
+    {
+        metrics.suppression(stats);
+        assert_eq!(value(&metrics, "hotplate_suppression_remembered_alerts"), remembered);
+        assert_eq!(value(&metrics, "hotplate_suppression_evicted_alerts_total"), evicted);
+    }
+}
+
 fn topics() -> Vec<String> {
     vec!["reads".to_owned(), "more".to_owned()]
 }
