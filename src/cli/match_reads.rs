@@ -110,8 +110,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if !at_end {
         return Ok(());
     }
-    eprintln!("{}", run.summary);
-    reading.finish().map_err(|error| Failure::new(Exit::Io, error))
+    let read = reading.finish().map_err(|error| Failure::new(Exit::Io, error));
+    // What could be read before an error is accounted for; where nothing could, there is only the error to tell.
+    if read.is_ok() || !run.summary.is_empty() {
+        eprintln!("{}", run.summary);
+    }
+    read
 }
 
 /// One run over all inputs.

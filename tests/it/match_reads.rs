@@ -321,3 +321,20 @@ fn what_cannot_be_read_is_named_with_an_exit_code() {
         assert!(text.contains(message), "no {message:?} in {text}");
     }
 }
+
+#[test]
+fn only_what_was_read_before_an_error_is_summed_up() {
+    let case = Case::new(100);
+    let reads = case.file("reads.jsonl", case.reads.as_bytes());
+    let missing = case.folder.path().join("missing.jsonl");
+    for (files, summed_up) in
+        [(&[&missing][..], false), (&[&missing, &reads], false), (&[&reads, &missing], true)]
+    {
+        let output = case.matching(&[], files, b"");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(74), "{text}");
+        assert!(text.contains("cannot read ") && text.contains("missing.jsonl"), "{text}");
+        assert_eq!(text.contains("100 reads in "), summed_up, "{text}");
+        assert_eq!(text.contains("reads in ") || text.contains("; 0 hits"), summed_up, "{text}");
+    }
+}

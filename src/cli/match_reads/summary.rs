@@ -49,6 +49,11 @@ impl Summary {
         }
     }
 
+    /// Whether no line was seen, good or bad.
+    pub(super) fn is_empty(&self) -> bool {
+        self.reads() == 0 && self.bad == 0
+    }
+
     fn reads(&self) -> u64 {
         self.missed + self.matched + self.unread + self.unmatchable
     }
