@@ -388,6 +388,13 @@ impl Index {
         }
     }
 
+    /// The plate of an entry that was found by plate. Nearer at hand here than in its list.
+    #[inline]
+    #[must_use]
+    pub fn plate(&self, entry: EntryRef) -> Plate {
+        *self.segments.plate(entry)
+    }
+
     /// The packed plate of an entry.
     fn packed(&self, id: u32) -> Packed {
         self.alphabet.listed(self.segments.plate(self.segments.entry(id)))

@@ -250,8 +250,8 @@ impl Gate {
     /// By the number of a spelling: how far crowding exceeds the least weight of a hit, the oddness, and the log
     /// probability of a text.
     pub(super) fn width(&self, spelling: usize) -> (f32, f32, f32) {
-        let bounds = self.bounds.by_spelling(spelling);
-        (round_up(f64::from(bounds.crowding) - self.least), bounds.odd, bounds.probability)
+        let (bounds, probability) = self.bounds.by_spelling(spelling);
+        (round_up(f64::from(bounds.crowding) - self.least), bounds.odd, probability)
     }
 
     /// Most that differences beyond the first can add around a text of this length; a swap is one by itself.

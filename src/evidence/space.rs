@@ -334,21 +334,22 @@ fn narrow(id: usize) -> u32 {
 #[derive(Clone, Debug)]
 pub(super) struct CrowdBounds {
     by_shape: Vec<Bounds>,
-    /// The same by [`spelling`], so that the usual text takes one look instead of a comparison of its shapes.
+    /// The same by [`spelling_of`], so that the usual text takes one look instead of a comparison of its shapes.
     by_spelling: Vec<Bounds>,
+    /// By spelling: the log probability of a text.
+    probabilities: Vec<f32>,
 }
 
+/// Eight bytes, so that a look is one line of memory: there is a table of them for each list.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     /// Most that `crowding` can weigh for a hit one difference away.
     pub(super) crowding: f32,
     /// Most that an odd shape and length can add to the chance of a misread.
     pub(super) odd: f32,
-    /// Log probability of a text, in [`CrowdBounds::by_spelling`] only.
-    pub(super) probability: f32,
 }
 
-const BOUNDLESS: Bounds = Bounds { crowding: f32::INFINITY, odd: f32::INFINITY, probability: 0.0 };
+const BOUNDLESS: Bounds = Bounds { crowding: f32::INFINITY, odd: f32::INFINITY };
 
 impl CrowdBounds {
     pub(super) fn new(list: &ListShape, tables: &Tables) -> Self {
@@ -356,23 +357,22 @@ impl CrowdBounds {
         let extremes = (extreme(sums, f64::min), extreme(sums, f64::max));
         let by_shape: Vec<Bounds> =
             (0..2 << DENSE).map(|id| bounds(list, tables, extremes, Shape(narrow(id)))).collect();
-        let mut by_spelling = vec![BOUNDLESS];
+        let (mut by_spelling, mut probabilities) = (vec![BOUNDLESS], vec![0.0]);
         for len in 1..=SPELLED {
-            let codes = 0..3_usize.pow(narrow(len));
-            by_spelling.extend(codes.map(|code| {
+            for code in 0..3_usize.pow(narrow(len)) {
                 let text: [u8; SPELLED] =
                     std::array::from_fn(|at| b"2A0"[code / 3_usize.pow(narrow(at)) % 3]);
                 let text = &text[..len];
-                let probability = nearest(list.log_probability(text));
-                Bounds { probability, ..by_shape[list.shape(text).0 as usize] }
-            }));
+                by_spelling.push(by_shape[list.shape(text).0 as usize]);
+                probabilities.push(nearest(list.log_probability(text)));
+            }
         }
-        Self { by_shape, by_spelling }
+        Self { by_shape, by_spelling, probabilities }
     }
 
-    /// The bounds of the texts of a spelling.
-    pub(super) fn by_spelling(&self, spelling: usize) -> Bounds {
-        self.by_spelling[spelling]
+    /// The bounds of the texts of a spelling, and their log probability.
+    pub(super) fn by_spelling(&self, spelling: usize) -> (Bounds, f32) {
+        (self.by_spelling[spelling], self.probabilities[spelling])
     }
 
     /// The mean over the plates of a list of what is made of the crowding around a text and of its length.
@@ -388,7 +388,7 @@ impl CrowdBounds {
     /// Log probability of a folded text, as near as a bound that leaves room for rounding needs it.
     pub(super) fn log_probability(&self, list: &ListShape, spelled: Spelled, text: Plate) -> f64 {
         match spelled.number() {
-            Some(number) => self.by_spelling[number].probability.into(),
+            Some(number) => self.probabilities[number].into(),
             None => list.log_probability(text.symbols()),
         }
     }
@@ -422,7 +422,6 @@ fn bounds(list: &ListShape, tables: &Tables, (low, high): ([f64; 3], [f64; 3]), 
     Bounds {
         crowding: round_up(-list.log_vehicles() - with(low).ln()),
         odd: round_up(pooled.odd_shape * lift + pooled.odd_length * list.rarity(shape.len())),
-        probability: 0.0,
     }
 }
 

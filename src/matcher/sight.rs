@@ -105,7 +105,7 @@ impl Sight<'_> {
     }
 
     fn listed(self, entry: EntryRef) -> Plate {
-        self.snapshot.hotlist_of(entry).plates[entry.entry as usize]
+        self.snapshot.index().plate(entry)
     }
 
     pub(super) fn gauge(self, reader: Option<Calibration<'_>>, top: Option<f32>) -> Gauge {
