@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
@@ -108,6 +109,13 @@ impl KafkaSource {
             }
         }
         list
+    }
+
+    /// Partitions by the names of their topics, for the log.
+    fn names(&self, partitions: impl Iterator<Item = Partition>) -> String {
+        let topic = |feed| self.reads.get(usize::from(feed)).map_or("", String::as_str);
+        let names: Vec<_> = partitions.map(|at| format!("{}/{}", topic(at.feed), at.number)).collect();
+        names.join(", ")
     }
 
     fn assignment(&self) -> TopicPartitionList {
@@ -355,7 +363,19 @@ impl ReadSource for KafkaSource {
     }
 
     fn is_commit_overdue(&mut self) -> bool {
-        self.overdue.look(&self.stored, &self.committed, Instant::now())
+        let now = Instant::now();
+        let overdue = self.overdue.look(&self.stored, &self.committed, now);
+        if let Some(longest) = overdue.first() {
+            let waited = SignedDuration::try_from(now.duration_since(longest.since)).unwrap_or_default();
+            let since = Timestamp::now().saturating_sub(waited).unwrap_or_default();
+            warn!(
+                partitions = self.names(overdue.iter().map(|waiting| waiting.partition)),
+                since = %format_args!("{since:.0}"),
+                "offsets are not committed: look at the group's coordinator among the brokers and at the group's \
+                 rights; if this ends before they are, the alerts since are published again, with the same ids"
+            );
+        }
+        !overdue.is_empty()
     }
 
     fn close(&mut self) {

@@ -12,6 +12,7 @@ use rdkafka::producer::Producer;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use crate::support::kafka::{Corner, PATIENCE, send_with_bytes_as_header_name};
+use crate::support::logs::{keep_warnings, warnings_with};
 use crate::support::memory::{join, stop};
 
 fn hits(count: usize) -> Vec<String> {
@@ -60,6 +61,7 @@ impl<Stats> Observer<Stats> for Commits {
 
 #[test]
 fn offsets_that_the_broker_does_not_commit_are_told_while_the_worker_runs() {
+    keep_warnings();
     let broker = MockBroker::start().unwrap();
     let corner = Corner::mock(&broker, "uncommitted", 2);
     let commits = Commits::default();
@@ -72,6 +74,12 @@ fn offsets_that_the_broker_does_not_commit_are_told_while_the_worker_runs() {
     corner.produce(hits(10));
     corner.wait_until("failures of commits", || commits.0.load(Ordering::Relaxed) >= before + 2);
     assert_eq!(corner.committed_reads(), 10);
+    let told = warnings_with(&["offsets are not committed", &format!("{}/", corner.reads()), "since="]);
+    assert!(told.len() >= 2, "{told:?}");
+    assert!(
+        told.iter().all(|line| line.contains("group's coordinator") && !line.contains("hit 0")),
+        "{told:?}"
+    );
     worker.stop();
     let error = worker.join(PATIENCE).unwrap_err();
     assert!(matches!(error, WorkerError::Source(SourceError::Commit(_))), "{error}");

@@ -2,5 +2,6 @@
 
 pub(crate) mod broker;
 pub(crate) mod kafka;
+pub(crate) mod logs;
 pub(crate) mod memory;
 pub(crate) mod proxy;
