@@ -271,6 +271,20 @@ async fn repeat_of_an_alert_is_suppressed_also_by_a_daemon_that_was_started_afte
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn memory_without_room_for_all_alerts_is_seen_in_metrics() {
+    let town = Town::new();
+    town.write("hotplate.toml", &format!("{}\n[alerts]\nremembered = 1\n", town.config()));
+    let daemon = Running::start(&town).await;
+    block_in_place(|| town.produce(&["ABC1234", "XYZ7890"]));
+    let metrics = daemon.started.metrics.clone();
+    wait_until("a forgotten alert", || {
+        total(&metrics.render(), "hotplate_suppression_evicted_alerts_total ") > 0
+    });
+    assert_eq!(total(&metrics.render(), "hotplate_suppression_remembered_alerts "), 1);
+    daemon.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn status_shows_lists_workers_and_partitions() {
     let town = Town::new();
     let daemon = Running::start(&town).await;
