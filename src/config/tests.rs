@@ -232,3 +232,10 @@ fn what_may_be_secret_is_not_shown() {
     assert!(!shown.contains("hunter2") && shown.contains("\"x.secret.y\" = \"[redacted]\""), "{shown}");
     assert!(shown.contains("group = \"hotplate\""), "{shown}");
 }
+
+#[test]
+fn what_a_camera_is_called_makes_no_secret_of_its_reader() {
+    let text = LEAST.replace("[[feeds]]\n", "[[feeds]]\ncamera_readers = { token-gate = \"neutral\" }\n");
+    let config = parse(&text).unwrap();
+    assert!(config.redacted().contains("token-gate = \"neutral\""), "{}", config.redacted());
+}
