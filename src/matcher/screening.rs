@@ -112,7 +112,7 @@ impl<'a, 'r, R: Fn(usize) -> Option<&'r str>> Screening<'a, 'r, R> {
     fn ask(&mut self, query: usize, via: Via, heard: bool) -> Worth {
         let (text, nth, least) = match via {
             Via::Read => {
-                let Ok(read) = self.seen.sight(query).head.plate else { return Worth::ALL };
+                let read = self.seen.asked[query].plate;
                 (read, 0, self.screen(query, read, heard))
             }
             Via::Candidate(nth) => {
@@ -128,6 +128,23 @@ impl<'a, 'r, R: Fn(usize) -> Option<&'r str>> Screening<'a, 'r, R> {
     }
 }
 
+impl<'r, R: Fn(usize) -> Option<&'r str>> Screening<'_, 'r, R> {
+    /// Whether a difference is likely enough from one of the texts for which this one stands.
+    fn twin_keeps(&mut self, query: usize, text: usize, change: Change) -> bool {
+        let Asked { plate: read, texts: first, .. } = self.seen.asked[query];
+        let sight = self.seen.sight(query);
+        if self.twins.is_none_or(|(of, _)| of != query) {
+            let texts = (0..=sight.candidates.len()).map(|nth| sight.text(read, nth));
+            self.twins = Some((query, Twins::new(&sight.snapshot.rules().equivalents, texts)));
+        }
+        let passes = |text: usize| {
+            most_rate(sight.snapshot, change, sight.text(read, text)) >= self.least_rates[first + text]
+        };
+        let twins = self.twins.map(|(_, twins)| twins);
+        sight.candidates.len() >= Twins::TEXTS || twins.is_none_or(|twins| twins.of(text).any(passes))
+    }
+}
+
 impl<'r, R: Fn(usize) -> Option<&'r str>> Sieve for Screening<'_, 'r, R> {
     #[inline]
     fn worth(&mut self, query: usize, via: Via, heard: bool) -> Worth {
@@ -135,29 +152,18 @@ impl<'r, R: Fn(usize) -> Option<&'r str>> Sieve for Screening<'_, 'r, R> {
     }
 
     fn keeps(&mut self, query: usize, via: Via, change: Change, merged: bool) -> bool {
-        let sight = self.seen.sight(query);
-        let Ok(read) = sight.head.plate else { return true };
-        let first = self.seen.asked[query].texts;
+        let Asked { plate: read, texts: first, .. } = self.seen.asked[query];
         if self.least_rates[first].is_nan() {
             self.least_rates[first] = self.screen(query, read, false);
         }
-        let least_rates = &*self.least_rates;
-        let passes = |text: usize| {
-            most_rate(sight.snapshot, change, sight.text(read, text)) >= least_rates[first + text]
+        let (text, source) = match via {
+            Via::Read => (0, read),
+            Via::Candidate(nth) => {
+                (usize::from(nth) + 1, self.seen.sight(query).text(read, usize::from(nth) + 1))
+            }
         };
-        let text = if let Via::Candidate(nth) = via { usize::from(nth) + 1 } else { 0 };
-        if passes(text) {
-            return true;
-        }
-        if !merged {
-            return false;
-        }
-        if self.twins.is_none_or(|(of, _)| of != query) {
-            let texts = (0..=sight.candidates.len()).map(|nth| sight.text(read, nth));
-            self.twins = Some((query, Twins::new(&sight.snapshot.rules().equivalents, texts)));
-        }
-        let twins = self.twins.map(|(_, twins)| twins);
-        sight.candidates.len() >= Twins::TEXTS || twins.is_none_or(|twins| twins.of(text).any(passes))
+        most_rate(self.seen.snapshot, change, source) >= self.least_rates[first + text]
+            || merged && self.twin_keeps(query, text, change)
     }
 }
 
