@@ -247,3 +247,14 @@ async fn reload_goes_on_when_its_caller_goes_away() {
     snapshots.changed().await.unwrap();
     assert_eq!(snapshots.borrow().lists()[0].hotlist.len(), 2);
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn reload_stands_behind_the_reads_and_its_caller_does_not() {
+    let priority = || rustix::process::getpriority_process(None).unwrap();
+    let before = priority();
+    let (inside, child) = behind_the_reads(|| (priority(), std::thread::spawn(priority).join().unwrap()));
+    let expected = (before + NICER).min(19);
+    assert_eq!((inside, child), (expected, expected));
+    assert_eq!(priority(), before);
+}
