@@ -13,6 +13,8 @@
 //! 5. `edit`: one or two characters missing, added or other, around the read or a candidate, in classed form;
 //! 6. `pattern`: the plate fits a wildcard or partial entry.
 
+use std::ops::Range;
+
 use crate::index::{EntryRef, Found, Queries, Query, Scratch, Via};
 use crate::plate::Plate;
 use crate::policy::MatchKind;
@@ -49,12 +51,16 @@ const AHEAD: usize = 64;
 pub fn by_read<'n>(snapshot: &'n Snapshot, near: &'n [Near]) -> impl Iterator<Item = &'n [Near]> {
     let (mut given, mut touched) = (0, 0);
     near.chunk_by(|a, b| a.read == b.read).inspect(move |read| {
-        if given >= touched {
-            touched = near.len().min(given + AHEAD);
-            snapshot.touch(near[given..touched].iter().map(|near| near.entry));
-        }
         given += read.len();
+        let ahead = ahead(given, touched, near.len());
+        touched += ahead.len();
+        snapshot.touch(near[ahead].iter().map(|near| near.entry));
     })
+}
+
+/// What to touch before the entries up to `given` are read, of which those up to `touched` were.
+fn ahead(given: usize, touched: usize, all: usize) -> Range<usize> {
+    if given <= touched { touched..touched } else { touched..all.min(given.max(touched + AHEAD)) }
 }
 
 /// The asking side of a snapshot: scratch memory of one worker.
@@ -177,6 +183,27 @@ impl<'r, T: Copy> Last<'r, T> {
         match self.0 {
             Some((last, found)) if std::ptr::eq(last, reader) || last == reader => found,
             _ => self.0.insert((reader, look_up(reader))).1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_near_entry_is_touched_once_and_before_it_is_given() {
+        for reads in [&[40_usize, 40, 200, 1, 3][..], &[1; 130], &[64, 64], &[]] {
+            let all = reads.iter().sum();
+            let (mut given, mut touched) = (0, 0);
+            for read in reads {
+                given += read;
+                let ahead = ahead(given, touched, all);
+                assert_eq!(ahead.start, touched, "{reads:?}");
+                touched = ahead.end;
+                assert!(touched >= given, "{reads:?}");
+            }
+            assert_eq!(touched, all, "{reads:?}");
         }
     }
 }

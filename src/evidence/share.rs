@@ -136,8 +136,8 @@ impl Others {
     }
 }
 
+/// Of a text; never 0, which is an empty place of [`Others`].
 #[expect(clippy::cast_possible_truncation, reason = "the two halves, and a part of their product")]
-/// Of a text, never 0.
 fn hash(text: Plate) -> u32 {
     let key = text.key();
     let mixed = key as u64 ^ ((key >> 64) as u64).rotate_left(29);

@@ -372,7 +372,7 @@ impl ReadSource for KafkaSource {
                 partitions = self.names(overdue.iter().map(|waiting| waiting.partition)),
                 since = %format_args!("{since:.0}"),
                 "offsets are not committed: look at the group's coordinator among the brokers and at the group's \
-                 rights; if this ends before they are, the alerts since are published again, with the same ids"
+                 rights; if this ends before they are, reads since are judged again and their alerts have the same ids"
             );
         }
         !overdue.is_empty()
