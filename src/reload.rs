@@ -14,7 +14,7 @@
 mod outcome;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -366,10 +366,14 @@ const NICER: i32 = 5;
 /// cores, the rate of reads during a reload was 0.68 of that after it where it did not, and is 0.79. Where the system
 /// lets it not, or has no thread, the work is done all the same.
 fn behind_the_reads<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    // Upkeep may come each second.
+    static SAID: AtomicBool = AtomicBool::new(false);
     let work = Mutex::new(Some(work));
     let once = || work.lock().unwrap_or_else(PoisonError::into_inner).take();
     let yielding = || {
-        if let Err(error) = yield_to_workers() {
+        if let Err(error) = yield_to_workers()
+            && !SAID.swap(true, Ordering::Relaxed)
+        {
             info!(%error, "the reload takes as much of a core as the reads: let the service call setpriority");
         }
         once().map(|work| work())
