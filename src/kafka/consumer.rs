@@ -114,8 +114,7 @@ impl KafkaSource {
     /// Partitions by the names of their topics, for the log.
     fn names(&self, partitions: impl Iterator<Item = Partition>) -> String {
         let topic = |feed| self.reads.get(usize::from(feed)).map_or("", String::as_str);
-        let names: Vec<_> = partitions.map(|at| format!("{}/{}", topic(at.feed), at.number)).collect();
-        names.join(", ")
+        joined(partitions.map(|at| (topic(at.feed), at.number)))
     }
 
     fn assignment(&self) -> TopicPartitionList {
@@ -412,8 +411,12 @@ impl Drop for KafkaSource {
 
 /// The partitions of a change, for the log.
 fn names(change: &Change) -> String {
-    let names: Vec<String> =
-        change.partitions.iter().map(|(topic, number)| format!("{topic}/{number}")).collect();
+    joined(change.partitions.iter().map(|(topic, number)| (topic.as_str(), *number)))
+}
+
+/// Partitions as `topic/number`.
+fn joined<'t>(partitions: impl Iterator<Item = (&'t str, i32)>) -> String {
+    let names: Vec<_> = partitions.map(|(topic, number)| format!("{topic}/{number}")).collect();
     names.join(", ")
 }
 
