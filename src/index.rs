@@ -153,8 +153,9 @@ impl Worth {
 
 /// What the asking side knows against entries before they are looked up.
 pub trait Sieve {
-    /// What is worth looking for around a text of a query. Asked for every text of a query, the read first; then, if
-    /// one of them seems to be listed, once more for all of them with `heard`.
+    /// What is worth looking for around a text of a query. Asked for every text of a query, the read first and no other
+    /// query between (so candidates reach no further than reads do); then, if one of them seems to be listed, once
+    /// more for all of them with `heard`.
     fn worth(&mut self, query: usize, via: Via, heard: bool) -> Worth;
 
     /// Whether a plate one difference away from a text of a query may be wanted, going by what was last asked about

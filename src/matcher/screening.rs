@@ -38,6 +38,7 @@ pub(super) struct Screening<'a, 'r, R> {
     /// What the read is screened by whose texts are being asked about; its candidates, where the least rates of its
     /// texts begin, and the candidates' shares.
     screened: Screened,
+    query: usize,
     candidates: &'a [Candidate],
     texts: usize,
     shares: Shares,
@@ -83,6 +84,7 @@ impl<'a, 'r, R: Fn(usize) -> Option<&'r str>> Screening<'a, 'r, R> {
             reader,
             calibration: Last::default(),
             screened: Screened::default(),
+            query: usize::MAX,
             candidates: &[],
             texts: 0,
             shares: Shares::default(),
@@ -101,7 +103,7 @@ impl<'a, 'r, R: Fn(usize) -> Option<&'r str>> Screening<'a, 'r, R> {
         let sight = self.seen.sight(query);
         let (calibration, top) = (self.calibration(query), sight.top());
         self.screened = sight.snapshot.screen().read(sight.gauge(calibration, top), read, heard);
-        (self.candidates, self.texts) = (sight.candidates, self.seen.asked[query].texts);
+        (self.query, self.candidates, self.texts) = (query, sight.candidates, self.seen.asked[query].texts);
         if !sight.candidates.is_empty() {
             self.shares = sight.snapshot.rules().evidence.shares(calibration, top, read, sight.candidates);
         }
@@ -116,6 +118,7 @@ impl<'a, 'r, R: Fn(usize) -> Option<&'r str>> Screening<'a, 'r, R> {
                 (read, 0, self.screen(query, read, heard))
             }
             Via::Candidate(nth) => {
+                debug_assert_eq!(self.query, query, "the read of a candidate is asked about just before");
                 let nth = usize::from(nth);
                 let text = self.candidates[nth].plate;
                 let least = self.seen.snapshot.screen().least_rate(&self.screened, text, nth, &self.shares);
