@@ -53,10 +53,10 @@ impl Scene {
         Some(Self { daemons_brokers: brokers.clone(), brokers, proxy: None, own: None })
     }
 
-    /// A broker of its own with these properties, behind a proxy.
-    pub(super) fn own(properties: &[&str]) -> Option<Self> {
+    /// A broker of its own behind a proxy.
+    pub(super) fn own() -> Option<Self> {
         let proxy = Proxy::start();
-        let own = OwnBroker::start_behind(proxy.address(), properties)?;
+        let own = OwnBroker::start_behind(proxy.address())?;
         proxy.forward_to(own.behind.expect("the script says where the broker is"));
         let (brokers, daemons_brokers) = (own.brokers.clone(), proxy.address().to_string());
         Some(Self { brokers, daemons_brokers, proxy: Some(proxy), own: Some(own) })

@@ -26,11 +26,9 @@ impl OwnBroker {
         Self::start_with(&["--set", "transaction.abort.timed.out.transaction.cleanup.interval.ms=100"])
     }
 
-    /// Starts one with a second listener, whose clients are sent to a proxy at this address, and these properties.
-    pub(crate) fn start_behind(proxy: SocketAddr, properties: &[&str]) -> Option<Self> {
-        let proxy = proxy.to_string();
-        let properties = properties.iter().flat_map(|property| ["--set", property]);
-        Self::start_with(&["--advertised", &proxy].into_iter().chain(properties).collect::<Vec<_>>())
+    /// Starts one with a second listener, whose clients are sent to a proxy at this address.
+    pub(crate) fn start_behind(proxy: SocketAddr) -> Option<Self> {
+        Self::start_with(&["--advertised", &proxy.to_string()])
     }
 
     fn start_with(options: &[&str]) -> Option<Self> {
