@@ -293,24 +293,29 @@ fn real_kafka_a_quick_restart_of_a_static_member_moves_no_partition() {
     stop(second).unwrap();
 }
 
+/// A transaction under way in which the group has come so far in its only partition; and who began it.
+fn transaction_with_an_offset(corner: &Corner, next: i64) -> (BaseProducer, BaseConsumer) {
+    let mut config = rdkafka::ClientConfig::new();
+    config.set("bootstrap.servers", &corner.brokers);
+    let transactional = corner.name.clone();
+    let producer: BaseProducer = config.clone().set("transactional.id", transactional).create().unwrap();
+    let member: BaseConsumer = config.set("group.id", &corner.settings.group).create().unwrap();
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset(&corner.reads(), 0, Offset::Offset(next)).unwrap();
+    producer.init_transactions(PATIENCE).unwrap();
+    producer.begin_transaction().unwrap();
+    let group = member.group_metadata().unwrap();
+    producer.send_offsets_to_transaction(&offsets, &group, PATIENCE).unwrap();
+    (producer, member)
+}
+
 #[test]
 fn real_kafka_offsets_in_an_open_transaction_are_waited_for() {
     let Some(brokers) = real_broker() else { return };
     for mode in MODES {
         let corner = corner(&brokers, "unsettled", mode, 1);
         corner.produce((0..100).map(|n| format!("hit {n:03}")));
-        let mut config = rdkafka::ClientConfig::new();
-        config.set("bootstrap.servers", &brokers);
-        let transactional = corner.name.clone();
-        let producer: BaseProducer = config.clone().set("transactional.id", transactional).create().unwrap();
-        let member: BaseConsumer = config.set("group.id", &corner.settings.group).create().unwrap();
-        let mut offsets = TopicPartitionList::new();
-        offsets.add_partition_offset(&corner.reads(), 0, Offset::Offset(90)).unwrap();
-        producer.init_transactions(PATIENCE).unwrap();
-        producer.begin_transaction().unwrap();
-        let group = member.group_metadata().unwrap();
-        producer.send_offsets_to_transaction(&offsets, &group, PATIENCE).unwrap();
-
+        let (producer, member) = transaction_with_an_offset(&corner, 90);
         let echo = corner.echo();
         let worker = corner.start_with(mode, 0, echo.clone());
         corner.wait_until("the member", || {
@@ -324,6 +329,22 @@ fn real_kafka_offsets_in_an_open_transaction_are_waited_for() {
         stop(worker).unwrap();
         assert_eq!(*echo.judged.lock().unwrap(), rest, "{mode:?}");
     }
+}
+
+#[test]
+fn real_kafka_a_partition_of_which_nothing_is_settled_begins_at_its_first_read_if_nobody_ends_its_transaction()
+ {
+    let Some(brokers) = real_broker() else { return };
+    let mut corner = corner(&brokers, "never-settled", Mode::ExactlyOnce, 1);
+    corner.settings.transaction_timeout = Duration::from_secs(2);
+    let hits: Vec<_> = (0..100).map(|n| format!("hit {n:03}")).collect();
+    corner.produce(hits.iter().cloned());
+    let (producer, _member) = transaction_with_an_offset(&corner, 90);
+    let worker = corner.start(Mode::ExactlyOnce, 0);
+    // Some 17 seconds: as long as the broker may take to notice that nobody ends it, and that it does not.
+    assert_eq!(corner.alerts_until(100), hits);
+    producer.abort_transaction(PATIENCE).unwrap();
+    stop(worker).unwrap();
 }
 
 /// Not a test of its own: what the kill test starts, in a process of its own.
