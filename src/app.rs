@@ -241,7 +241,7 @@ async fn keep_up(shared: &Shared) -> Infallible {
     watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = upkeep.tick() => shared.upkeep().await,
+            _ = upkeep.tick() => shared.upkeep(),
             _ = watchdog.tick() => shared.watchdog(),
         }
     }

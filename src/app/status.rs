@@ -101,7 +101,7 @@ impl Shared {
     }
 
     /// Once a second: statuses become metrics, and what is replaced is freed.
-    pub(super) async fn upkeep(&self) {
+    pub(super) fn upkeep(&self) {
         self.metrics.run_upkeep();
         let Some(live) = self.live.get() else { return };
         let now = Timestamp::now();
@@ -112,7 +112,7 @@ impl Shared {
             self.metrics.worker_seen(&status.name, progress, status.in_flight);
         }
         self.metrics.suppression(live.suppression.stats());
-        live.reloads.collect().await;
+        live.reloads.collect();
     }
 
     /// Tells systemd that all is well, if it is.
