@@ -74,11 +74,23 @@ impl Failure {
 
     /// Tells it on stderr, with its causes, and gives the code to end with.
     pub(super) fn report(&self) -> ExitCode {
-        for line in format!("{:#}", self.error).lines() {
+        for line in told(&self.error).lines() {
             eprintln!("hotplate: {line}");
         }
         ExitCode::from(self.code)
     }
+}
+
+/// An error and its causes. Those that are logged tell their cause themselves; no cause is told twice.
+fn told(error: &anyhow::Error) -> String {
+    let mut told = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !told.contains(&cause) {
+            told.push_str(": ");
+            told.push_str(&cause);
+        }
+    }
+    told
 }
 
 /// Tells what clap has to tell: help and version are no failures.
@@ -86,4 +98,17 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
     // Nothing is left to be done if even this cannot be written.
     let _ = error.print();
     if error.use_stderr() { ExitCode::from(Exit::Usage as u8) } else { ExitCode::SUCCESS }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_is_told_and_none_twice() {
+        let cause = std::io::Error::other("no such file");
+        let telling = anyhow::Error::new(cause).context("cannot read list.csv: no such file");
+        assert_eq!(told(&telling.context("wanted")), "wanted: cannot read list.csv: no such file");
+        assert_eq!(told(&anyhow::anyhow!("alone")), "alone");
+    }
 }
