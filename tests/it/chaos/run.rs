@@ -291,14 +291,15 @@ impl Run {
         self.look_after();
     }
 
-    /// Ends one in order, which has to end with 0, unless its broker is being harmed.
-    fn end(&mut self, nth: usize, harmed: bool) {
-        let Some(daemon) = self.members[nth].daemon.take() else { return };
+    /// Ends one in order, which has to end with 0, unless its broker is being harmed. Whether it did, if there was one.
+    fn end(&mut self, nth: usize, harmed: bool) -> bool {
+        let Some(daemon) = self.members[nth].daemon.take() else { return true };
         let (code, log) = daemon.terminate();
         if code != Some(0) {
             assert!(harmed, "SIGTERM ended it with {code:?}; its log:\n{log}");
             self.note_end(code, &log);
         }
+        code == Some(0)
     }
 
     /// One joins or leaves; a third of those that leave are killed.
@@ -378,7 +379,11 @@ impl Run {
             self.wait(GLANCE);
         }
         for nth in 0..self.members.len() {
-            self.end(nth, false);
+            // One that the storm has cost its place in the group may be about to end for that; its successor has no reason to.
+            if !self.end(nth, self.plan.harms_broker()) {
+                self.start(nth);
+                self.end(nth, false);
+            }
         }
     }
 }
