@@ -345,7 +345,10 @@ impl ReadSource for KafkaSource {
             .collect();
         let consumer = self.consumer.as_ref().expect("invariant: a source is not used after it was closed");
         let found = self.starts.find(consumer, &named)?;
-        let position = |(named, next)| Some(Position { partition: self.partition(&named)?, next });
+        let position = |(named, start)| match start {
+            Offset::Offset(next) => Some(Position { partition: self.partition(&named)?, next }),
+            _ => None,
+        };
         Some(found.into_iter().filter_map(position).collect())
     }
 

@@ -30,8 +30,8 @@ pub(super) type Named = (String, i32);
 pub(super) struct Change {
     pub(super) kind: ChangeKind,
     pub(super) partitions: Vec<Named>,
-    /// Where to begin with those that come, as far as the group has committed anything.
-    pub(super) starts: HashMap<Named, i64>,
+    /// Where to begin with those that come; what is not in it begins where `auto.offset.reset` says.
+    pub(super) starts: HashMap<Named, Offset>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,10 +152,10 @@ pub(super) fn confirm(consumer: &BaseConsumer<ConsumerEvents>, change: &Change) 
     }
 }
 
-fn list_of(partitions: &[Named], starts: &HashMap<Named, i64>) -> TopicPartitionList {
+fn list_of(partitions: &[Named], starts: &HashMap<Named, Offset>) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for named in partitions {
-        let start = starts.get(named).map_or(Offset::Invalid, |start| Offset::Offset(*start));
+        let start = starts.get(named).copied().unwrap_or(Offset::Invalid);
         // Only an offset below zero is refused, and the broker numbers from zero.
         let _ = list.add_partition_offset(&named.0, named.1, start);
     }

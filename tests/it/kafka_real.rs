@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hotplate::kafka::{KafkaError, Topics, probe, require_topics};
+use hotplate::kafka::{KafkaError, OffsetReset, Topics, probe, require_topics};
 use hotplate::worker::{Mode, SinkError, SourceError, WorkerError, WorkerHandle};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::OwnedHeaders;
@@ -297,9 +297,9 @@ fn real_kafka_a_quick_restart_of_a_static_member_moves_no_partition() {
 fn transaction_with_an_offset(corner: &Corner, next: i64) -> (BaseProducer, BaseConsumer) {
     let mut config = rdkafka::ClientConfig::new();
     config.set("bootstrap.servers", &corner.brokers);
-    let transactional = corner.name.clone();
-    let producer: BaseProducer = config.clone().set("transactional.id", transactional).create().unwrap();
-    let member: BaseConsumer = config.set("group.id", &corner.settings.group).create().unwrap();
+    let member: BaseConsumer = config.clone().set("group.id", &corner.settings.group).create().unwrap();
+    config.set("transactional.id", corner.name.clone()).set("transaction.timeout.ms", "300000");
+    let producer: BaseProducer = config.create().unwrap();
     let mut offsets = TopicPartitionList::new();
     offsets.add_partition_offset(&corner.reads(), 0, Offset::Offset(next)).unwrap();
     producer.init_transactions(PATIENCE).unwrap();
@@ -335,16 +335,21 @@ fn real_kafka_offsets_in_an_open_transaction_are_waited_for() {
 fn real_kafka_a_partition_of_which_nothing_is_settled_begins_at_its_first_read_if_nobody_ends_its_transaction()
  {
     let Some(brokers) = real_broker() else { return };
-    let mut corner = corner(&brokers, "never-settled", Mode::ExactlyOnce, 1);
+    let mut corner = corner(&brokers, "never-settled", Mode::ExactlyOnce, 2);
     corner.settings.transaction_timeout = Duration::from_secs(2);
+    corner.settings.auto_offset_reset = Some(OffsetReset::Latest);
     let hits: Vec<_> = (0..100).map(|n| format!("hit {n:03}")).collect();
-    corner.produce(hits.iter().cloned());
-    let (producer, _member) = transaction_with_an_offset(&corner, 90);
-    let worker = corner.start(Mode::ExactlyOnce, 0);
-    // Some 17 seconds: as long as the broker may take to notice that nobody ends it, and that it does not.
-    assert_eq!(corner.alerts_until(100), hits);
+    corner.produce(&hits);
+    let (producer, _member) = transaction_with_an_offset(&corner, 45);
+    let echo = corner.echo();
+    let worker = corner.start_with(Mode::ExactlyOnce, 0, echo.clone());
+    // Some 17 seconds: as long as the broker may take to notice that nobody ends it, and that it does not. Of the other
+    // partition the group has read nothing, so that one begins where the settings say.
+    let of_the_first: Vec<_> = hits.iter().step_by(2).cloned().collect();
+    assert_eq!(corner.alerts_until(50), of_the_first);
     producer.abort_transaction(PATIENCE).unwrap();
     stop(worker).unwrap();
+    assert_eq!(*echo.judged.lock().unwrap(), of_the_first);
 }
 
 /// Not a test of its own: what the kill test starts, in a process of its own.
