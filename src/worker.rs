@@ -361,9 +361,9 @@ pub trait Observer<Stats> {
         let _ = paused;
     }
 
-    /// A transaction ended.
-    fn transaction(&mut self, committed: bool, took: Duration) {
-        let _ = (committed, took);
+    /// A transaction ended: committed, or aborted for this reason.
+    fn transaction(&mut self, outcome: Result<(), &str>, took: Duration) {
+        let _ = (outcome, took);
     }
 }
 

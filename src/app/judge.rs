@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::alert;
 use crate::batch::{OutRecord, Outbox, ReadBatch};
+use crate::logging::RateLimited;
 use crate::metrics::{Judged, WorkerMetrics};
 use crate::pipeline::{self, Pipeline, PipelineSettings};
 use crate::policy::suppression::{Suppression, WorkerId};
@@ -135,7 +136,11 @@ impl Observer<Judged> for Notes {
         self.metrics.paused(paused);
     }
 
-    fn transaction(&mut self, committed: bool, took: Duration) {
-        self.metrics.transaction(committed, took);
+    fn transaction(&mut self, outcome: Result<(), &str>, took: Duration) {
+        static ABORTED: RateLimited = RateLimited::every(Duration::from_secs(10));
+        if let (Err(reason), Some(left_out)) = (outcome, ABORTED.admit()) {
+            tracing::warn!(reason, left_out, "a transaction was aborted; what is still ours is judged again");
+        }
+        self.metrics.transaction(outcome, took);
     }
 }

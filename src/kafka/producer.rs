@@ -130,21 +130,6 @@ impl KafkaSink {
         }
     }
 
-    fn send_and_commit(
-        &mut self,
-        positions: &[Position],
-        membership: Option<Membership>,
-        deadline: Instant,
-    ) -> Result<(), TransactionError> {
-        if !self.committing && !positions.is_empty() {
-            let Some(membership) = membership else {
-                return Err(TransactionError::Abort("not a member of the group".to_owned()));
-            };
-            self.send_offsets(positions, &membership, deadline)?;
-        }
-        self.commit_transaction(deadline)
-    }
-
     fn send_offsets(
         &self,
         positions: &[Position],
@@ -256,15 +241,15 @@ impl AlertSink for KafkaSink {
         membership: Option<Membership>,
         deadline: Instant,
     ) -> Result<(), TransactionError> {
-        let committed = self.send_and_commit(positions, membership, deadline);
-        match &committed {
-            Ok(()) => self.begun_at = None,
-            Err(TransactionError::Abort(reason)) => {
-                warn!(reason, "a transaction has to be aborted; its reads are judged again");
-            }
-            Err(TransactionError::Fatal(_)) => {}
+        if !self.committing && !positions.is_empty() {
+            let Some(membership) = membership else {
+                return Err(TransactionError::Abort("not a member of the group".to_owned()));
+            };
+            self.send_offsets(positions, &membership, deadline)?;
         }
-        committed
+        self.commit_transaction(deadline)?;
+        self.begun_at = None;
+        Ok(())
     }
 
     /// Takes 1 to 15 ms, or 500 ms more, by librdkafka and not by the broker. If records were in flight behind the one

@@ -244,8 +244,8 @@ impl Observer<Judged> for WorkerMetrics {
         self.handles.paused.set(if paused { 1.0 } else { 0.0 });
     }
 
-    fn transaction(&mut self, committed: bool, took: Duration) {
-        let outcome = if committed { &self.handles.committed } else { &self.handles.aborted };
+    fn transaction(&mut self, outcome: Result<(), &str>, took: Duration) {
+        let outcome = if outcome.is_ok() { &self.handles.committed } else { &self.handles.aborted };
         outcome.increment(1);
         self.handles.transaction.record(took.as_secs_f64());
     }

@@ -211,7 +211,7 @@ where
                 Err(error) => return Err(error),
             }
         }
-        self.observer.transaction(true, started.elapsed());
+        self.observer.transaction(Ok(()), started.elapsed());
         Ok(())
     }
 
@@ -241,7 +241,7 @@ where
         self.transaction.opened_at = None;
         self.transaction.committed_at = None;
         self.process.aborted();
-        self.observer.transaction(false, started.elapsed());
+        self.observer.transaction(Err(&reason), started.elapsed());
         self.transaction.answered.clear();
         self.go_back(going, deadline)?;
         let excused = std::mem::take(&mut self.transaction.gap);
