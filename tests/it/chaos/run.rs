@@ -379,9 +379,11 @@ impl Run {
             self.wait(GLANCE);
         }
         for nth in 0..self.members.len() {
-            // One that the storm has cost its place in the group may be about to end for that; its successor has no reason to.
+            // The storm may have cost one its place in the group, and it may be about to end for that; its successor
+            // has no reason to.
             if !self.end(nth, self.plan.harms_broker()) {
                 self.start(nth);
+                self.members[nth].daemon.iter_mut().for_each(|daemon| daemon.wait_to_say("taking reads"));
                 self.end(nth, false);
             }
         }
