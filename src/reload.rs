@@ -347,13 +347,14 @@ impl Reloads {
         work.await.unwrap_or_else(|error| Err(ReloadError::Panicked(error.to_string())))
     }
 
-    /// Begins to free replaced snapshots that no worker holds any more, unless a reload is under way, which does it too.
-    /// Nobody waits for its end: standing behind the reads it may take longer than a service manager's patience.
+    /// Begins to free replaced snapshots that no worker holds any more and to finish the one in force, unless a reload
+    /// or an earlier call is at it. Nobody waits for its end: behind the reads it may take longer than a service
+    /// manager's patience.
     pub fn collect(&self) {
         let Ok(mut reloader) = Arc::clone(&self.reloader).try_lock_owned() else { return };
         if !reloader.is_finished() {
             let collect = move || behind_the_reads(move || reloader.collect());
-            // An error would be a panic while memory is freed, and there is nothing to do about it.
+            // An error would be a panic, which is logged where it happens; the next call tries again.
             drop(tokio::task::spawn_blocking(collect));
         }
     }

@@ -100,7 +100,7 @@ impl Shared {
         })
     }
 
-    /// Once a second: statuses become metrics, and what is replaced is freed.
+    /// Once a second: statuses become metrics, and what is replaced begins to be freed.
     pub(super) fn upkeep(&self) {
         self.metrics.run_upkeep();
         let Some(live) = self.live.get() else { return };
