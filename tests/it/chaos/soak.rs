@@ -275,6 +275,9 @@ fn of_third(samples: &[Sample], third: usize, measure: impl Fn(&Sample) -> f64) 
 fn assert_flat(samples: &[Sample]) {
     let resident = |third| of_third(samples, third, |sample| sample.resident_mib);
     assert!(resident(2) <= 1.1 * resident(1), "memory grows: {} MiB, then {}", resident(1), resident(2));
+    // A figure that was not there counts as reads that wait.
+    let lag = |third| of_third(samples, third, |sample| sample.lag.map_or(f64::MAX, |lag| lag as f64));
+    assert_eq!((lag(1), lag(2)), (0.0, 0.0), "reads wait");
     let p99 = |third| of_third(samples, third, |sample| sample.p99_ms);
     // A few milliseconds more or less are the machine's.
     assert!(p99(2) <= 1.1 * p99(1) + 5.0, "alerts get slower: p99 {} ms, then {}", p99(1), p99(2));
