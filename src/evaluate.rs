@@ -36,6 +36,7 @@ pub use figures::{
 };
 pub use judge::{AtFacts, DifferenceFacts, EntryFacts, EvidenceFacts, HitFacts, MatchedFacts};
 pub use labeled::{LabelError, LabeledRead, Truth};
+pub use sample::FALSE_ALERT_LIMITS;
 pub use vocabulary::{Unknown, unknown_values};
 
 /// What is evaluated, besides the reads.

@@ -15,7 +15,7 @@ use super::match_reads::ReadFormat;
 use super::stdout::with_stdout;
 use super::{Exit, Failure};
 use crate::config::{Config, environment};
-use crate::evaluate::{EvaluateError, Evaluation, LabeledRead, Subject};
+use crate::evaluate::{EvaluateError, Evaluation, FALSE_ALERT_LIMITS, LabeledRead, Subject};
 use crate::evidence::{BUILTIN, Tables};
 use crate::list_files::ListFileError;
 use crate::plate::Equivalents;
@@ -57,6 +57,10 @@ pub(super) struct Args {
     /// Bootstrap draws behind the intervals.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(20..))]
     draws: u32,
+    /// Fail unless recall is at least so many percent at so many false alerts per 1,000 unlisted reads, over all reads and
+    /// for each reader type: `5:93` or `20:95.5`; may be repeated. For the table as it is.
+    #[arg(long, value_name = "FALSE:RECALL", value_parser = requirement)]
+    require: Vec<Requirement>,
     /// Write a report with charts and the reads to look at: one HTML file. It shows plates.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -89,7 +93,48 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             readers.join(", ")
         );
     }
-    Ok(())
+    let unmet = unmet(&args.require, &evaluation);
+    if unmet.is_empty() { Ok(()) } else { Err(Failure::message(Exit::Unmet, unmet.join("\n"))) }
+}
+
+/// Recall that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Requirement {
+    /// False alerts per 1,000 unlisted reads, at most.
+    limit: u64,
+    /// Recall in percent, at least.
+    percent: f64,
+}
+
+fn requirement(text: &str) -> Result<Requirement, String> {
+    let limits = || FALSE_ALERT_LIMITS.map(|limit| limit.to_string()).join(" or ");
+    let form = || format!("not {}, a colon and a percentage, such as 5:93", limits());
+    let (limit, percent) = text.split_once(':').ok_or_else(form)?;
+    let limit = limit.parse().ok().filter(|limit| FALSE_ALERT_LIMITS.contains(limit)).ok_or_else(form)?;
+    let percent = percent.parse().ok().filter(|percent| (0.0..=100.0).contains(percent)).ok_or_else(form)?;
+    Ok(Requirement { limit, percent })
+}
+
+/// What is required and not reached, in words.
+fn unmet(required: &[Requirement], evaluation: &Evaluation) -> Vec<String> {
+    let as_it_is = evaluation.runs.iter().filter(|run| run.folds.is_none());
+    let parts: Vec<_> = as_it_is.flat_map(|run| &run.parts).collect();
+    let mut unmet = Vec::new();
+    for Requirement { limit, percent } in required {
+        for part in &parts {
+            let Some(recall) = part.recall_within(*limit) else { continue };
+            if 100.0 * recall.share < *percent {
+                let reader = part.reader.as_deref().unwrap_or("all reads");
+                unmet.push(format!(
+                    "{reader}: recall at most {limit} false per 1,000 is {:.2} % ({}/{}), and {percent} % is required",
+                    100.0 * recall.share,
+                    recall.count,
+                    recall.of
+                ));
+            }
+        }
+    }
+    unmet
 }
 
 fn refused(error: EvaluateError) -> Failure {
@@ -231,5 +276,20 @@ fn listed_share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
         _ => Err("not a number between 0 and 1".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_requirement_is_a_measured_limit_and_a_percentage() {
+        assert_eq!(requirement("5:93"), Ok(Requirement { limit: 5, percent: 93.0 }));
+        assert_eq!(requirement("20:95.5"), Ok(Requirement { limit: 20, percent: 95.5 }));
+        for wrong in ["", "93", "5:", "7:93", "5:101", "5:-1", "5:NaN", "20:9 3"] {
+            let error = requirement(wrong).unwrap_err();
+            assert!(error.contains("5 or 20") && error.contains("5:93"), "{wrong}: {error}");
+        }
     }
 }

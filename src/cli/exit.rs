@@ -9,6 +9,8 @@ use std::process::ExitCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
+    /// Done, but a figure is below what was required of it.
+    Unmet = 1,
     /// The command line cannot be understood.
     Usage = 64,
     /// A list cannot be loaded, for whatever reason, or a payload is not what it should be.
@@ -31,6 +33,7 @@ pub enum Exit {
 pub(super) const HELP: &str = "\
 Exit codes:
    0  done; for run: drained, published and committed everything
+   1  evaluate: recall is below what was required
   64  the command line cannot be understood
   65  a list cannot be loaded (missing, unreadable or not what it should be), a payload is not what it
       should be, or the dead-letter limit was reached

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::judge::{HitFacts, Verdict};
 use super::labeled::LabeledRead;
 use super::rules::RULES;
-use super::sample::{CalibrationBin, Counts, LIMITS, Measures, Sample, as_f64};
+use super::sample::{CalibrationBin, Counts, FALSE_ALERT_LIMITS, Measures, Sample, as_f64};
 use crate::plate::Plate;
 use crate::policy::{Grade, MatchKind, MatchPolicy};
 use crate::read::PlateRead;
@@ -86,6 +86,16 @@ pub struct Part {
     pub rules: Vec<Operating>,
     /// Recall at each number of false alerts.
     pub curve: Vec<CurvePoint>,
+}
+
+impl Part {
+    /// Recall at the lowest threshold that keeps false alerts per 1,000 unlisted reads at or below a limit, which has
+    /// to be one that is measured ([`FALSE_ALERT_LIMITS`]).
+    #[must_use]
+    pub fn recall_within(&self, limit: u64) -> Option<Rate> {
+        let nth = FALSE_ALERT_LIMITS.iter().position(|measured| *measured == limit)?;
+        self.limits.get(nth).map(|row| row.recall)
+    }
 }
 
 /// A count out of a number, with a 90 % bootstrap interval of its share.
@@ -264,7 +274,7 @@ fn part(reader: Option<String>, verdicts: &[(&Verdict, Plate)], thresholds: [f64
     let error = measures.calibration_error();
     // Chance adds to this error and never takes from it, so draws may all lie above it.
     let calibration = Calibration { error, low: low.min(error), high: high.max(error), bins };
-    let limit_names = LIMITS.map(|limit| format!("at most {limit} false per 1,000"));
+    let limit_names = FALSE_ALERT_LIMITS.map(|limit| format!("at most {limit} false per 1,000"));
     let limits = shares.rows(limit_names.into_iter().zip(measures.limits));
     let names = ["possible", "probable", "confirmed"].map(str::to_owned);
     let by_threshold = shares.rows(names.into_iter().zip(measures.thresholds.iter().copied()));

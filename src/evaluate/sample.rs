@@ -12,7 +12,7 @@ use crate::plate::Plate;
 use crate::policy::Grade;
 
 /// Limits on false alerts per 1,000 reads of unlisted vehicles that figures are given for.
-pub(super) const LIMITS: [u64; 2] = [5, 20];
+pub const FALSE_ALERT_LIMITS: [u64; 2] = [5, 20];
 /// Scores up to this are noise, not a statement to be calibrated.
 pub(super) const STATED: f64 = 0.05;
 /// Bins of the calibration.
@@ -61,7 +61,7 @@ pub(super) struct Counts {
 pub(super) struct Measures {
     pub(super) listed: u64,
     pub(super) unlisted: u64,
-    pub(super) limits: [Counts; LIMITS.len()],
+    pub(super) limits: [Counts; FALSE_ALERT_LIMITS.len()],
     pub(super) thresholds: Vec<Counts>,
     pub(super) rules: [Counts; RULES.len()],
     pub(super) bins: [CalibrationBin; BINS],
@@ -182,7 +182,7 @@ impl Sample {
         Measures {
             listed,
             unlisted,
-            limits: LIMITS.map(|limit| self.within(limit * unlisted / 1000, weights)),
+            limits: FALSE_ALERT_LIMITS.map(|limit| self.within(limit * unlisted / 1000, weights)),
             thresholds: thresholds.iter().map(|&score| self.from(score, weights)).collect(),
             rules: std::array::from_fn(|nth| self.rule(nth, weights)),
             bins: self.bins(weights),

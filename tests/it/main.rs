@@ -11,6 +11,7 @@ mod command;
 mod daemon;
 mod daemon_real;
 mod demo;
+mod evaluate;
 mod fuzz;
 mod gate;
 mod generate;

@@ -86,7 +86,7 @@ proptest! {
         let unlisted = reads.iter().filter(|read| !read.0).count() as u64;
         let mut scores: Vec<f64> = reads.iter().flat_map(|read| read.1.iter().map(|hit| hit.0)).collect();
         scores.sort_by(|a, b| b.total_cmp(a));
-        for (limit, counts) in LIMITS.into_iter().zip(measures.limits) {
+        for (limit, counts) in FALSE_ALERT_LIMITS.into_iter().zip(measures.limits) {
             let mut best = [0; 4];
             for &score in &scores {
                 let counts = plain(&reads, score);
@@ -142,7 +142,7 @@ fn interval_of_a_share_is_as_wide_as_chance() {
         .collect();
     let sample = sample(&reads);
     // The second share is the recall at the first limit; the threshold's come after those of the two limits.
-    let (low, high) = sample.intervals(&[0.5], 400)[1 + 4 * LIMITS.len()];
+    let (low, high) = sample.intervals(&[0.5], 400)[1 + 4 * FALSE_ALERT_LIMITS.len()];
     let deviation = (0.75f64 * 0.25 / 1000.0).sqrt();
     assert!((low - (0.75 - 1.645 * deviation)).abs() < 0.006, "{low}");
     assert!((high - (0.75 + 1.645 * deviation)).abs() < 0.006, "{high}");
@@ -154,7 +154,7 @@ fn reads_of_one_plate_are_drawn_together() {
     let width = |plates: usize| {
         let reads: Vec<Plain> =
             (0..200).map(|nth| (true, vec![(0.8, (nth % plates).is_multiple_of(2))], nth % plates)).collect();
-        let (low, high) = sample(&reads).intervals(&[0.5], 200)[1 + 4 * LIMITS.len()];
+        let (low, high) = sample(&reads).intervals(&[0.5], 200)[1 + 4 * FALSE_ALERT_LIMITS.len()];
         high - low
     };
     assert!(width(10) > 2.0 * width(200), "{} {}", width(10), width(200));
