@@ -209,12 +209,13 @@ impl Scale {
 
     /// A confidence brought to 0-1; `None` if it is out of range.
     pub(super) fn to_unit(self, confidence: f64) -> Option<f64> {
-        let unit = match self {
-            Self::Unit => confidence,
+        // Before it is rounded, which would let a hair beyond the range pass.
+        let known = Some(confidence).filter(|confidence| (0.0..=self.most()).contains(confidence))?;
+        Some(match self {
+            Self::Unit => known,
             // Rounded, so that 93.87 is 0.9387 in an alert and not 0.9387000000000001.
-            Self::Percent => (confidence * 1e7).round() / 1e9,
-        };
-        (0.0..=1.0).contains(&unit).then_some(unit)
+            Self::Percent => (known * 1e7).round() / 1e9,
+        })
     }
 
     /// The confidence of a head, 0-1; `None` if it is out of range.
