@@ -22,11 +22,11 @@ use serde_json::Value;
 const NOW: Timestamp = Timestamp::constant(1_793_620_800, 0);
 const READS: u64 = 250;
 
-fn snapshot(hotlist: &Arc<Hotlist>, listed_share: f64, possible: f64) -> Snapshot {
+fn snapshot(hotlist: &Arc<Hotlist>, edits: u8, listed_share: f64, possible: f64) -> Snapshot {
     let policy = MatchPolicy {
         listed_share,
         possible: Some(possible),
-        edits: Some(1),
+        edits: Some(edits),
         max_hits: 1_000,
         ..MatchPolicy::default()
     };
@@ -112,9 +112,13 @@ fn with_character_confidences(payload: &mut Vec<u8>, n: u64) {
 
 #[test]
 fn the_gate_turns_away_nothing_that_could_have_been_a_hit() {
-    for (count, candidates, fields) in
-        [(3_000, 0, Fields::Usual), (30_000, 0, Fields::All), (30_000, 4, Fields::Usual)]
-    {
+    for (count, edits, candidates, fields) in [
+        (3_000, 1, 0, Fields::Usual),
+        (30_000, 1, 0, Fields::All),
+        (30_000, 1, 4, Fields::Usual),
+        (500, 2, 0, Fields::All),
+        (500, 2, 4, Fields::Usual),
+    ] {
         let list = HotlistSpec { count, seed: 3, ..HotlistSpec::default() };
         let mut csv = Vec::new();
         list.write_csv(&mut csv).unwrap();
@@ -123,13 +127,13 @@ fn the_gate_turns_away_nothing_that_could_have_been_a_hit() {
         for reader in [None, Some("openalpr")] {
             for (listed_share, possible) in [(0.5, 0.2), (0.02, 0.2), (0.001, 0.05), (0.001, 0.9)] {
                 let mut pipeline = pipeline(reader);
-                let gated = snapshot(&hotlist, listed_share, possible);
-                let open = snapshot(&hotlist, listed_share, 0.0);
+                let gated = snapshot(&hotlist, edits, listed_share, possible);
+                let open = snapshot(&hotlist, edits, listed_share, 0.0);
                 let expected = hits(&mut pipeline, &open, &batch, possible);
                 let found = hits(&mut pipeline, &gated, &batch, possible);
                 assert!(expected.len() > 50, "{} hits", expected.len());
                 let lost: Vec<_> = expected.difference(&found).collect();
-                let case = (count, candidates, reader, listed_share, possible);
+                let case = (count, edits, candidates, reader, listed_share, possible);
                 assert!(lost.is_empty(), "{case:?}: lost {lost:?}");
             }
         }
@@ -230,7 +234,7 @@ fn the_screen_turns_away_nothing_that_the_gate_lets_through_by_some_candidate() 
         decode(Format::Canonical, &payload, 1 << 20, &mut decoded).unwrap();
     }
     for (listed_share, possible) in [(0.5, 0.2), (0.02, 0.2), (0.001, 0.2)] {
-        let snapshot = snapshot(&hotlist, listed_share, possible);
+        let snapshot = snapshot(&hotlist, 1, listed_share, possible);
         let mut near = BTreeSet::new();
         Matcher::default().find(
             &snapshot,
