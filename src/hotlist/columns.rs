@@ -52,7 +52,7 @@ const ALIASES: [(Field, &[&str]); 18] = [
     (Field::VehicleMake, &["make", "vma"]),
     (Field::VehicleModel, &["model", "vmo"]),
     (Field::VehicleColor, &["color", "vehiclecolour", "colour", "vco"]),
-    (Field::VehicleType, &["bodytype", "bodystyle", "vehiclestyle", "vst"]),
+    (Field::VehicleType, &["bodytype", "body", "bodystyle", "vehiclestyle", "style", "vst"]),
     (Field::VehicleYear, &["modelyear", "vyr"]),
     (Field::Agency, &["agencyname", "originatingagency", "ori"]),
     (Field::CaseNumber, &["case", "caseno", "oca"]),

@@ -325,3 +325,38 @@ fn what_is_no_alert_is_refused_when_windows_are_rebuilt() {
         assert!(restore(&Suppression::new(1), garbage, |_| None).is_err());
     }
 }
+
+#[test]
+fn stops_that_were_wrong_would_have_come_with_their_conflicts_and_no_confirmed_hit() {
+    // One digit misread as the listed one, and the vehicle another (Green v. San Francisco; Kansas 2014); the same
+    // characters of another state on another kind of vehicle (Aurora 2020). The plates are made up.
+    let cases = [
+        (
+            "plate,make,color,body\n5KLM735,GMC,gray,truck\n",
+            json!({"vehicle": {"make": "Lexus", "color": "red", "type": "sedan"}}),
+            &["make_conflict", "color_conflict", "vehicle_type_conflict"][..],
+        ),
+        ("plate,make\n5KLM735,Oldsmobile\n", json!({"vehicle": {"make": "BMW"}}), &["make_conflict"][..]),
+        (
+            "plate,state,body\n5KLM735,MT,motorcycle\n",
+            json!({"jurisdiction": "US-CO", "jurisdiction_confidence": 0.93, "vehicle": {"type": "minivan"}}),
+            &["jurisdiction_conflict", "vehicle_type_conflict"][..],
+        ),
+    ];
+    for (csv, besides, conflicts) in cases {
+        let lists = snapshot(vec![list("stolen", csv)]);
+        let mut seen = read("5KLM735");
+        let of = |read: &Value| {
+            let (alerts, ..) = alerts(&lists, std::slice::from_ref(read));
+            alerts.first().map(|alert| alert["hits"][0]["match"].clone())
+        };
+        let unseen = of(&seen).expect("an exact hit of which nothing else is known");
+        assert_eq!((&unseen["conflicts"], &unseen["grade"]), (&json!([]), &json!("confirmed")), "{csv}");
+        let fields = besides.as_object().expect("fields").clone();
+        seen.as_object_mut().expect("a read").extend(fields);
+        let found = of(&seen).expect("told, to be verified");
+        assert_eq!(found["conflicts"], json!(conflicts), "{csv}");
+        assert_ne!(found["grade"], "confirmed", "{csv}");
+        assert!(found["score"].as_f64() < unseen["score"].as_f64(), "{csv}");
+    }
+}
