@@ -157,6 +157,13 @@ fn tell_start(config: &Config) {
     if tracing::enabled!(tracing::Level::DEBUG) {
         tracing::debug!(config = config.redacted(), "effective config");
     }
+    tell_warnings(config);
+}
+
+fn tell_warnings(config: &Config) {
+    for warning in &config.warnings {
+        tracing::warn!(warning, "config may not say what is meant");
+    }
 }
 
 /// Brokers that answer do so at once; whoever starts a daemon is told what it waits for.

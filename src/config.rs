@@ -64,6 +64,8 @@ pub struct Config {
     pub logging: LoggingSettings,
     /// Time for everything to end after SIGTERM.
     pub shutdown_deadline: Duration,
+    /// What it can be used with and may still not be meant, one line each with its place.
+    pub warnings: Vec<String>,
     /// The form of the file, with what the environment said.
     file: ConfigFile,
 }
@@ -101,6 +103,7 @@ impl Config {
         if !unknown.is_empty() || !problems.0.is_empty() {
             return Err(said.refuse(unknown, problems.0));
         }
+        let warnings = said.warnings(resolve::warnings(&file, &plan).0);
         Ok(Self {
             path: path.to_owned(),
             version: said.version.clone(),
@@ -112,6 +115,7 @@ impl Config {
             admin: file.admin.clone(),
             logging: file.logging.clone(),
             shutdown_deadline: file.shutdown.deadline,
+            warnings,
             file,
         })
     }

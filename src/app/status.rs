@@ -96,6 +96,7 @@ impl Shared {
                 kafka::require_topics(&running.kafka, &topics).map_err(|error| error.to_string())?;
             }
             log.apply(&new.logging).map_err(|error| error.to_string())?;
+            super::tell_warnings(&new);
             Ok(new.plan)
         })
     }

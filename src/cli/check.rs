@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let examined = reload::examine(config.plan.clone(), Timestamp::now());
     let clients = kafka::check_clients(&config.kafka, config.mode(false));
     let expectations = expectations(&config, &examined);
-    let warnings = Warnings::of(&examined);
+    let warnings = Warnings::of(&config, &examined);
     let mut probed = Ok(true);
     with_stdout(|out| {
         print_topics(out, &config)?;

@@ -3,6 +3,7 @@
 //! Owns files and options; what is measured is [`crate::evaluate`]'s. Figures go to standard output, the report, the
 //! figures as JSON and a learned table to the files that are named.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -226,16 +227,9 @@ fn feeds(args: &Args) -> anyhow::Result<Vec<Feed>> {
 fn tell_unknown_readers(subject: &Subject) -> anyhow::Result<()> {
     let tables =
         Tables::parse(&subject.table, &subject.equivalents).context("the evidence table cannot be used")?;
-    let known: Vec<&str> = tables.readers().collect();
-    let mut told: Vec<&str> = Vec::new();
-    for reader in subject.feeds.iter().filter_map(|feed| feed.reader.as_deref()) {
-        if !known.contains(&reader) && !told.contains(&reader) {
-            eprintln!(
-                "reader {reader:?} is not in the evidence table ({}): scored as neutral, until learned",
-                known.join(", ")
-            );
-            told.push(reader);
-        }
+    let readers: BTreeSet<&str> = subject.feeds.iter().filter_map(|feed| feed.reader.as_deref()).collect();
+    for told in readers.iter().filter_map(|reader| tables.unknown_reader(reader)) {
+        eprintln!("reader {told}");
     }
     Ok(())
 }

@@ -46,7 +46,8 @@ pub(super) struct Args {
     /// How reads are written; by default as the config says, or canonical.
     #[arg(long, value_enum)]
     format: Option<ReadFormat>,
-    /// Type of the reader, which picks the calibration of its confidences; by default as the config says.
+    /// Type of the reader, which picks the calibration of its confidences; by default as the config says. One that the
+    /// evidence table does not know gets the neutral one.
     #[arg(long)]
     reader: Option<String>,
     /// Print every hit that scores at least this, 0 to 1, whatever else the policy says; 0 prints all that were

@@ -70,7 +70,8 @@ documented! {
         /// Example: "north-gate"
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub site_id: Option<String>,
-        /// Reader type, which picks the calibration of its confidences from the evidence table.
+        /// Reader type, which picks the calibration of its confidences from the evidence table. One that the table
+        /// does not know gets the neutral one, and a warning.
         /// Example: "neutral"
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub reader: Option<String>,

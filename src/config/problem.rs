@@ -5,7 +5,7 @@
 //! the rest from being checked.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where a value was said.
@@ -33,6 +33,19 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// In one line, with the place in the config file.
+    pub(super) fn in_file(&self, file: &Path) -> String {
+        let place = match &self.origin {
+            Some(Origin::File { line, column }) => format!("{}:{line}:{column}", file.display()),
+            Some(Origin::Env(name)) => format!("environment variable {name}"),
+            None => file.display().to_string(),
+        };
+        let key = if self.key.is_empty() { String::new() } else { format!("{}: ", self.key) };
+        format!("{place}: {key}{}", self.message)
+    }
+}
+
 /// A config that cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -52,17 +65,7 @@ impl fmt::Display for ConfigError {
             if nth > 0 {
                 f.write_str("\n")?;
             }
-            match &problem.origin {
-                Some(Origin::File { line, column }) => {
-                    write!(f, "{}:{line}:{column}: ", self.file.display())?
-                }
-                Some(Origin::Env(name)) => write!(f, "environment variable {name}: ")?,
-                None => write!(f, "{}: ", self.file.display())?,
-            }
-            if !problem.key.is_empty() {
-                write!(f, "{}: ", problem.key)?;
-            }
-            f.write_str(&problem.message)?;
+            f.write_str(&problem.in_file(&self.file))?;
         }
         if !self.complete {
             write!(f, "\n{}: more may follow: the rest is checked once this is mended", self.file.display())?;

@@ -20,7 +20,7 @@ use crate::read::Feed;
 use crate::reload::{ListPlan, Plan};
 use crate::snapshot::{ListSettings, Rules, SuppressionSettings};
 
-/// Problems found so far: the key, and what is wrong with it.
+/// Problems found so far, or what is only to be warned of: the key, and what is wrong with it.
 #[derive(Debug, Default)]
 pub(super) struct Problems(pub(super) Vec<(String, String)>);
 
@@ -39,9 +39,6 @@ impl Problems {
 /// What the lists and what holds for all of them come to.
 pub(super) fn plan(file: &ConfigFile, folder: &Path, problems: &mut Problems) -> Plan {
     let rules = rules(&file.matching, folder, problems);
-    for (nth, feed) in file.feeds.iter().enumerate() {
-        readers(nth, feed, &rules.evidence, problems);
-    }
     problems.check("lists", !file.lists.is_empty(), "at least one list is needed");
     let mut seen = BTreeMap::new();
     for (nth, list) in file.lists.iter().enumerate() {
@@ -137,16 +134,23 @@ fn evidence(path: Option<&Path>, folder: &Path, equivalents: &Equivalents) -> Re
     Tables::parse(&text, equivalents).map_err(|error| format!("{name} cannot be used: {error}"))
 }
 
-/// A misspelled reader type would silently get the neutral calibration.
-fn readers(nth: usize, feed: &FeedFile, tables: &Tables, problems: &mut Problems) {
-    let known: Vec<&str> = tables.readers().collect();
+/// What a config can be used with and may still not be meant: a misspelled reader type would silently get the neutral
+/// calibration.
+pub(super) fn warnings(file: &ConfigFile, plan: &Plan) -> Problems {
+    let mut warnings = Problems::default();
+    for (nth, feed) in file.feeds.iter().enumerate() {
+        readers(nth, feed, &plan.rules.evidence, &mut warnings);
+    }
+    warnings
+}
+
+fn readers(nth: usize, feed: &FeedFile, tables: &Tables, warnings: &mut Problems) {
     let own = feed.reader.iter().map(|reader| ("reader".to_owned(), reader));
     let cameras = feed.camera_readers.iter().map(|(id, reader)| (format!("camera_readers.{id}"), reader));
     let sites = feed.site_readers.iter().map(|(id, reader)| (format!("site_readers.{id}"), reader));
     for (key, reader) in own.chain(cameras).chain(sites) {
-        if !known.contains(&reader.as_str()) {
-            let problem = format!("{reader:?} is not in the evidence table, which has {}", known.join(", "));
-            problems.add(format!("feeds[{nth}].{key}"), problem);
+        if let Some(told) = tables.unknown_reader(reader) {
+            warnings.add(format!("feeds[{nth}].{key}"), told);
         }
     }
 }

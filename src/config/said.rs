@@ -71,12 +71,21 @@ impl Said {
         de::read(self.tree.clone()).map_err(refuse)
     }
 
-    /// The error that tells of `problems`, and of `found` ones, each a key and what is wrong with it.
-    pub(super) fn refuse(&self, mut problems: Vec<Problem>, found: Vec<(String, String)>) -> ConfigError {
-        problems.extend(found.into_iter().map(|(key, message)| {
+    /// One line for each of `found`, with its place.
+    pub(super) fn warnings(&self, found: Vec<(String, String)>) -> Vec<String> {
+        self.located(found).map(|warning| warning.in_file(&self.file)).collect()
+    }
+
+    fn located(&self, found: Vec<(String, String)>) -> impl Iterator<Item = Problem> {
+        found.into_iter().map(|(key, message)| {
             let origin = self.tree.locate(&key);
             Problem { origin, key, message }
-        }));
+        })
+    }
+
+    /// The error that tells of `problems`, and of `found` ones, each a key and what is wrong with it.
+    pub(super) fn refuse(&self, mut problems: Vec<Problem>, found: Vec<(String, String)>) -> ConfigError {
+        problems.extend(self.located(found));
         ConfigError { file: self.file.clone(), problems, complete: true }
     }
 }

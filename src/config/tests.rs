@@ -142,7 +142,7 @@ fn nothing_said_is_told_as_all_that_is_missing() {
 
 #[test]
 fn problems_across_sections_are_told_with_place_and_key() {
-    let table: [(&str, &str); 14] = [
+    let table: [(&str, &str); 13] = [
         (
             "[logging]\nlevel = \"loud\"",
             "8:1: logging.level: not a log level: \"loud\"; use error, warn, info, debug or trace, or for example \"info,rdkafka=debug\"",
@@ -166,10 +166,6 @@ fn problems_across_sections_are_told_with_place_and_key() {
         (
             "[[feeds]]\ntopic = \"reads\"",
             "8:1: feeds[1].topic: \"reads\" is the topic of feeds[0].topic as well",
-        ),
-        (
-            "[[feeds]]\ntopic = \"more\"\nreader = \"neutrl\"",
-            "9:1: feeds[1].reader: \"neutrl\" is not in the evidence table, which has ",
         ),
         ("[[lists]]\nid = \"stolen\"\npath = \"x\"", "8:1: lists[1].id: is the id of lists[0] as well"),
         (
@@ -199,6 +195,28 @@ fn problems_across_sections_are_told_with_place_and_key() {
         assert!(told.starts_with(expected), "{more}\n told: {told}\n expected: {expected}");
         assert_eq!(told.lines().count(), 1, "{told}");
     }
+}
+
+#[test]
+fn reader_types_without_a_table_are_warned_of_and_not_refused() {
+    assert_eq!(parse(LEAST).unwrap().warnings, [""; 0]);
+    let feed = "[[feeds]]\ntopic = \"more\"\nreader = \"neutrl\"\ncamera_readers = { gate = \"acme\", lot = \"rapidocr\" }\nsite_readers.north = \"open-alpr\"\n";
+    let config = parse(&format!("{LEAST}{feed}")).unwrap();
+    let expected = [
+        (":9:1: feeds[1].reader: \"neutrl\" is not in the evidence table (", "; did you mean \"neutral\"?"),
+        (":10:20: feeds[1].camera_readers.gate: \"acme\" is not ", " makes it one of its own"),
+        (":11:14: feeds[1].site_readers.north: \"open-alpr\" is not ", "; did you mean \"openalpr\"?"),
+    ];
+    assert_eq!(config.warnings.len(), expected.len(), "{:#?}", config.warnings);
+    for (warning, (start, end)) in config.warnings.iter().zip(expected) {
+        let told = warning.strip_prefix("/etc/hotplate/hotplate.toml").unwrap();
+        assert!(told.starts_with(start) && told.ends_with(end), "{warning}");
+    }
+    assert_eq!(
+        config.pipeline.feeds[1].reader.as_deref(),
+        Some("neutrl"),
+        "alerts name the reader as it is called"
+    );
 }
 
 #[test]

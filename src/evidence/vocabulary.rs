@@ -1,7 +1,7 @@
-//! Which words of an entry the tables can compare with what a camera says.
+//! Which words of an entry the tables can compare with what a camera says, and which reader types they know.
 //!
 //! Owns the answer for one value, so that a list can be checked before a read comes. Refuses nothing: a word that no
-//! table knows still agrees with itself, and speaks against every other.
+//! table knows still agrees with itself, and speaks against every other; a reader type gets the neutral calibration.
 
 use super::circumstances::years;
 use super::names::Plain;
@@ -35,6 +35,23 @@ impl Tables {
     pub fn meant(&self, field: Field, text: &str) -> Option<&str> {
         let plain = Plain::new(text);
         nearest(&plain, self.names.words(field).filter(|word| word.len() > SHORT))
+    }
+
+    /// What to tell of a reader type that has no calibration of its own, which may not be meant; none of one that has.
+    #[must_use]
+    pub fn unknown_reader(&self, reader: &str) -> Option<String> {
+        let known: Vec<&str> = self.readers().collect();
+        if known.contains(&reader) {
+            return None;
+        }
+        let what = match nearest(reader, known.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => "`hotplate evaluate --learn` makes it one of its own".to_owned(),
+        };
+        let known = known.join(", ");
+        Some(format!(
+            "{reader:?} is not in the evidence table ({known}) and gets the neutral calibration; {what}"
+        ))
     }
 }
 
@@ -71,5 +88,21 @@ mod tests {
         assert_eq!(tables.meant(Field::VehicleMake, "toyta"), Some("TOYOTA"));
         assert_eq!(tables.meant(Field::VehicleColor, "whitte"), Some("WHITE"));
         assert_eq!(tables.meant(Field::VehicleMake, "Zeppelin"), None);
+    }
+
+    #[test]
+    fn a_reader_type_without_a_table_is_told_of_with_what_may_be_meant() {
+        let tables = Tables::default();
+        for reader in tables.readers() {
+            assert_eq!(tables.unknown_reader(reader), None, "{reader}");
+        }
+        let near = tables.unknown_reader("open-alpr").expect("unknown");
+        assert!(
+            near.starts_with("\"open-alpr\" is not in the evidence table (fast-plate-ocr, neutral, "),
+            "{near}"
+        );
+        assert!(near.ends_with(" and gets the neutral calibration; did you mean \"openalpr\"?"), "{near}");
+        let far = tables.unknown_reader("acme").expect("unknown");
+        assert!(far.ends_with("; `hotplate evaluate --learn` makes it one of its own"), "{far}");
     }
 }

@@ -654,6 +654,11 @@ fn check_names_what_is_left_out_misspelled_or_known_to_no_table_and_still_succee
         "entry_id,plate,priority,vehicle_make,vehicle_colr,jurisdiction\n\
          E1,ABC1234,high,TOYTA,RED,US-TX\nE2,DEF5678,2,FORD,RED,Texsa\nE2,DEF5679,300,FORD,RED,\n",
     );
+    let config = town.config();
+    town.write(
+        "hotplate.toml",
+        &config.replace("topic = \"reads\"", "topic = \"reads\"\nreader = \"open-alpr\""),
+    );
     let output = hotplate(&["check", "-c"]).arg(town.path("hotplate.toml")).output().unwrap();
     let (stdout, stderr) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
@@ -661,6 +666,8 @@ fn check_names_what_is_left_out_misspelled_or_known_to_no_table_and_still_succee
     for line in [
         "line 2, column 3: priority left out: not a whole number from 0 to 255\n",
         "line 4, column 3: priority left out: not a whole number from 0 to 255\n",
+        ": feeds[0].reader: \"open-alpr\" is not in the evidence table (fast-plate-ocr, neutral, openalpr, rapidocr) and \
+         gets the neutral calibration; did you mean \"openalpr\"?\n",
         "column \"vehicle_colr\" is no field of an entry; did you mean \"vehicle_color\"?\n",
         "list stolen: vehicle_make \"TOYTA\" is in no evidence table: only the same word will agree with it (1 entry, \
          first E1); did you mean \"TOYOTA\"?\n",
@@ -668,10 +675,11 @@ fn check_names_what_is_left_out_misspelled_or_known_to_no_table_and_still_succee
         assert!(stdout.contains(line), "{line}\n{stdout}");
     }
     assert!(!stdout.contains("Texsa"), "its entry was replaced: {stdout}");
-    let warnings = "2 optional cells left out, 1 entry replaced by a later one with the same id, \
+    let warnings = "1 reader type without a table, 2 optional cells left out, 1 entry replaced by a later one with the same id, \
                     1 column with a slip in its name, 1 value that no table knows";
     assert!(stderr.ends_with(&format!("hotplate.toml: usable, with warnings: {warnings}\n")), "{stderr}");
     town.write("stolen.csv", "plate\nABC1234\n");
+    town.write("hotplate.toml", &config);
     let output = hotplate(&["check", "-c"]).arg(town.path("hotplate.toml")).output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().ends_with("hotplate.toml: the config can be used\n"));
 }

@@ -307,11 +307,10 @@ fn what_cannot_be_read_is_named_with_an_exit_code() {
     let whole = gzip(case.reads.as_bytes());
     let cut = case.file("cut.gz", &whole[..whole.len() / 2]);
     let missing = case.folder.path().join("missing.jsonl");
-    let cases: [(&[&str], &[&PathBuf], i32, &str); 5] = [
+    let cases: [(&[&str], &[&PathBuf], i32, &str); 4] = [
         (&[], &[&reads, &missing], 74, "cannot read "),
         (&[], &[&cut], 74, "cut.gz"),
         (&["--hotlist", "no-such-list.csv"], &[&reads], 65, "cannot open hotlist no-such-list.csv"),
-        (&["--reader", "no-such-reader"], &[&reads], 64, "unknown reader \"no-such-reader\"; known are "),
         (&["--min-score", "2"], &[&reads], 64, "not a number from 0 to 1"),
     ];
     for (options, files, code, message) in cases {
@@ -320,6 +319,24 @@ fn what_cannot_be_read_is_named_with_an_exit_code() {
         assert_eq!(output.status.code(), Some(code), "{text}");
         assert!(text.contains(message), "no {message:?} in {text}");
     }
+}
+
+#[test]
+fn a_reader_without_a_table_is_weighed_as_neutral_and_told_of() {
+    let case = Case::new(100);
+    let reads = case.file("reads.jsonl", case.reads.as_bytes());
+    let matching = |reader| case.matching(&["--reader", reader, "--min-score", "0"], &[&reads], b"");
+    let hits = |output: &Output| -> Vec<Value> {
+        alerts(output).iter().flat_map(|alert| alert["hits"].as_array().unwrap().clone()).collect()
+    };
+    let (neutral, unknown) = (matching("neutral"), matching("neutrl"));
+    assert!(!hits(&neutral).is_empty());
+    assert_eq!(hits(&neutral), hits(&unknown));
+    let told = String::from_utf8(unknown.stderr).unwrap();
+    let warning = "reader \"neutrl\" is not in the evidence table (";
+    assert!(told.contains(warning), "{told}");
+    assert!(told.contains(") and gets the neutral calibration; did you mean \"neutral\"?\n"), "{told}");
+    assert!(!String::from_utf8(neutral.stderr).unwrap().contains("evidence table"));
 }
 
 #[test]

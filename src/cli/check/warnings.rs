@@ -1,12 +1,13 @@
-//! What would not stop a start and may still not be meant: lines and cells left out, columns and words nobody knows,
-//! patterns that can never hit.
+//! What would not stop a start and may still not be meant: reader types without a table, lines and cells left out,
+//! columns and words nobody knows, patterns that can never hit.
 //!
-//! Owns gathering it from all lists, and the summary of the verdict. Warns of nothing where the lists cannot be put
-//! together: then there are errors to mend first.
+//! Owns gathering it from the config and all lists, and the summary of the verdict. Warns of no list where the lists
+//! cannot be put together: then there are errors to mend first.
 
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 
+use crate::config::Config;
 use crate::evaluate::{Unknown, unknown_values};
 use crate::hotlist::LoadReport;
 use crate::reload::Examined;
@@ -25,13 +26,15 @@ pub(super) struct Warnings {
     misnamed: u64,
     unknown: u64,
     silent: u64,
+    config: u64,
     lines: Vec<String>,
 }
 
 impl Warnings {
     /// What there is to warn of.
-    pub(super) fn of(examined: &Examined) -> Self {
-        let mut warnings = Self::default();
+    pub(super) fn of(config: &Config, examined: &Examined) -> Self {
+        let (count, lines) = (config.warnings.len() as u64, config.warnings.clone());
+        let mut warnings = Self { config: count, lines, ..Self::default() };
         let Ok(snapshot) = &examined.result else { return warnings };
         examined
             .lists
@@ -94,9 +97,10 @@ impl Warnings {
         ));
     }
 
-    fn counts(&self) -> [(u64, String); 6] {
+    fn counts(&self) -> [(u64, String); 7] {
         let of = |count, what: &str, rest: &str| (count, counted(count, what) + rest);
         [
+            of(self.config, "reader type", " without a table"),
             of(self.rejected, "line", " rejected"),
             of(self.ignored, "optional cell", " left out"),
             of(self.replaced, "entry", " replaced by a later one with the same id"),

@@ -37,7 +37,8 @@ impl Setup {
         let data = |error: anyhow::Error| Failure::new(Exit::Data, error);
         let now = Timestamp::now();
         let Basis { plan, mut pipeline, remembered } = Basis::of(args)?;
-        pipeline.feeds = feeds(args, inputs, &pipeline.feeds, &plan.rules.evidence).map_err(usage)?;
+        pipeline.feeds = feeds(args, inputs, &pipeline.feeds).map_err(usage)?;
+        tell_unknown_reader(args, &plan.rules.evidence);
         let lists = plan.lists.iter().map(|list| load(list, args, now));
         let lists = lists.collect::<Result<Vec<_>, _>>().map_err(|error| data(error.into()))?;
         let snapshot = Snapshot::build(lists, plan.rules).map_err(|error| data(error.into()))?;
@@ -59,6 +60,7 @@ impl Basis {
     fn of(args: &Args) -> Result<Self, Failure> {
         let Some(path) = &args.config else { return Ok(Self::bare(&args.hotlist)) };
         let config = Config::load(path, environment()).map_err(|error| Failure::new(Exit::Config, error))?;
+        config.warnings.iter().for_each(|warning| eprintln!("{warning}"));
         Ok(Self { plan: config.plan, pipeline: config.pipeline, remembered: config.remembered_alerts })
     }
 
@@ -92,21 +94,25 @@ fn load(list: &ListPlan, args: &Args, now: Timestamp) -> Result<List, ListFileEr
 }
 
 /// One feed for each input, so that alerts name the file and the line; otherwise as the config's feed.
-fn feeds(args: &Args, inputs: &[String], configured: &[Feed], tables: &Tables) -> anyhow::Result<Vec<Feed>> {
+fn feeds(args: &Args, inputs: &[String], configured: &[Feed]) -> anyhow::Result<Vec<Feed>> {
     ensure!(u16::try_from(inputs.len()).is_ok(), "more than {} files of reads", u16::MAX);
     let mut feed = configured_feed(args, configured)?.clone();
     if let Some(format) = args.format {
         feed.format = format.into();
     }
     if let Some(reader) = &args.reader {
-        let known: Vec<&str> = tables.readers().collect();
-        let is_known = known.contains(&reader.as_str());
-        ensure!(is_known, "unknown reader {reader:?}; known are {}", known.join(", "));
         feed.reader = Some(reader.clone());
         feed.camera_readers.clear();
         feed.site_readers.clear();
     }
     Ok(inputs.iter().map(|name| Feed { topic: name.clone(), ..feed.clone() }).collect())
+}
+
+/// A reader type that the table does not know is scored as neutral, which is worth a word.
+fn tell_unknown_reader(args: &Args, tables: &Tables) {
+    if let Some(told) = args.reader.as_deref().and_then(|reader| tables.unknown_reader(reader)) {
+        eprintln!("reader {told}");
+    }
 }
 
 /// The feed that says what the reads are like.
