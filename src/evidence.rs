@@ -15,7 +15,8 @@
 //! A twin is another vehicle with the same characters (another state, another plate type, a list out of date): it
 //! caps a bare exact hit and lets conflicts speak. All figures are in `config/evidence.toml`, learned from labeled
 //! reads where they can be and marked as assumptions where not. Guarantees: evidence items sum to the weight; more
-//! agreement never lowers a score; no other list matters; the same input gives the same bits.
+//! agreement never lowers a score, unless a rival gains more by it; no other list matters; the same input gives the
+//! same bits.
 
 mod align;
 mod belief;
@@ -38,7 +39,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::hotlist::Entry;
-use crate::jurisdiction::Agreement;
+use crate::jurisdiction::{Agreement, Jurisdiction};
 use crate::plate::{Pattern, Plate};
 use crate::policy::{Grade, MatchKind};
 use crate::read::PlateRead;
@@ -128,6 +129,14 @@ pub struct Weighed {
     pub second_evidence: bool,
     /// Every piece of evidence.
     pub evidence: Vec<Evidence>,
+}
+
+/// A row of a plate that is listed more than once.
+#[derive(Clone, Copy)]
+struct Row<'w> {
+    /// As the list says it.
+    jurisdiction: Option<&'w str>,
+    weighing: &'w Weighing,
 }
 
 /// A suspect on its way to a score.
@@ -240,21 +249,22 @@ impl Tables {
         [weighing.weight + prior, weighing.text + prior + self.file.pooled.same_characters.ln()]
     }
 
-    /// The denominator for whole plates: none of these, and every listed vehicle with its twin. Rows with one plate
-    /// and jurisdiction are one vehicle, for which the row of the largest weight stands.
+    /// The denominator for whole plates: none of these, and every listed vehicle with its twin.
     fn everyone(&self, prior: f64, suspects: &[Suspect<'_>], weighings: &[Option<Weighing>]) -> f64 {
         let mut rows = Vec::with_capacity(suspects.len());
         for (suspect, weighing) in suspects.iter().zip(weighings) {
             let (Listed::Plate(plate), Some(weighing)) = (suspect.listed, weighing) else { continue };
-            rows.push(((plate.folded().key(), suspect.entry.jurisdiction), weighing));
+            rows.push((plate.folded().key(), Row { jurisdiction: suspect.entry.jurisdiction, weighing }));
         }
-        rows.sort_by_key(|(vehicle, _)| *vehicle);
-        let vehicles = rows.chunk_by(|a, b| a.0 == b.0).filter_map(|rows| {
-            let weighings = rows.iter().map(|(_, weighing)| *weighing);
-            weighings.reduce(|best, next| if next.weight > best.weight { next } else { best })
-        });
+        rows.sort_by_key(|(plate, _)| *plate);
         let mut shares = Vec::with_capacity(2 * rows.len());
-        shares.extend(vehicles.flat_map(|weighing| self.with_twin(prior, weighing)));
+        for rows in rows.chunk_by(|a, b| a.0 == b.0) {
+            let stand = |weighing| self.with_twin(prior, weighing);
+            match rows {
+                [(_, only)] => shares.extend(stand(only.weighing)),
+                _ => shares.extend(vehicles(rows.iter().map(|(_, row)| *row)).into_iter().flat_map(stand)),
+            }
+        }
         log_sum([0.0].into_iter().chain(shares.iter().copied()))
     }
 
@@ -319,6 +329,28 @@ impl Tables {
         let conflicts = conflicts.iter().filter_map(|conflict| caps.cap.get(*conflict));
         kind.into_iter().chain(conflicts).copied().min().unwrap_or(Grade::Confirmed)
     }
+}
+
+/// The vehicles that rows of one plate list, each by the row of the largest weight that stands for it.
+///
+/// Rows of different states are different vehicles. A row that names no state, or only the country, may be any of
+/// those that do not conflict with it: it stands with the heaviest of them. Were it another vehicle, saying the state
+/// that was read in one of two such rows would make them rivals, and more agreement would lower a score.
+fn vehicles<'w>(rows: impl Iterator<Item = Row<'w>>) -> Vec<&'w Weighing> {
+    let place = |row: Row<'w>| (row.jurisdiction.and_then(Jurisdiction::parse), row.weighing);
+    let mut rows: Vec<(Option<Jurisdiction>, &Weighing)> = rows.map(place).collect();
+    // Those that say most come first, so that the others find them.
+    rows.sort_by_key(|(place, _)| place.map_or(2, |place| u8::from(place.is_country_only())));
+    let mut vehicles: Vec<(Option<Jurisdiction>, &Weighing)> = Vec::with_capacity(rows.len());
+    for (place, weighing) in rows {
+        let may_be = vehicles.iter_mut().filter(|other| Agreement::of(other.0, place) != Agreement::Conflict);
+        match may_be.max_by(|a, b| a.1.weight.total_cmp(&b.1.weight)) {
+            Some(vehicle) if weighing.weight > vehicle.1.weight => vehicle.1 = weighing,
+            Some(_) => {}
+            None => vehicles.push((place, weighing)),
+        }
+    }
+    vehicles.into_iter().map(|(_, weighing)| weighing).collect()
 }
 
 /// The sum of the beliefs in different texts, in the order of their keys; of a text that comes twice the last counts.

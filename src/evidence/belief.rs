@@ -215,7 +215,8 @@ pub(super) fn read_as(tables: &Tables, listed: Plate, read: Plate) -> f64 {
     alignment.steps().map(|step| tables.confusions.step(step, listed.len())).sum()
 }
 
-/// Plate syntax of the read's jurisdiction: it ranks texts and never rewrites one.
+/// Plate syntax of the read's jurisdiction: it ranks texts and never rewrites one. It counts as far as the jurisdiction
+/// is sure, without a step: from one confidence to the next it takes less from an entry than agreement adds.
 struct SyntaxRanks<'t> {
     patterns: &'t [String],
     weight: f64,
@@ -224,10 +225,10 @@ struct SyntaxRanks<'t> {
 impl<'t> SyntaxRanks<'t> {
     fn new(tables: &'t Tables, read: &PlateRead<'_>) -> Self {
         let syntax = &tables.file.syntax;
-        let sure = read.jurisdiction_confidence.is_none_or(|confidence| confidence >= 0.5);
-        let known = read.jurisdiction.as_ref().filter(|_| sure);
+        let known = read.jurisdiction.as_ref();
         let patterns = known.and_then(|code| syntax.patterns.get(&code.to_ascii_uppercase()));
-        Self { patterns: patterns.map_or(&[], Vec::as_slice), weight: syntax.weight }
+        let sure = tables.file.jurisdiction.sure(read.jurisdiction_confidence);
+        Self { patterns: patterns.map_or(&[], Vec::as_slice), weight: syntax.weight * sure }
     }
 
     fn rank(&self, text: Plate) -> f64 {

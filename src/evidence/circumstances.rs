@@ -73,7 +73,7 @@ fn jurisdiction(tables: &Tables, seen: &Besides<'_>, listed: &Besides<'_>, found
     let confidence = seen.jurisdiction_confidence;
     let (Some(seen), Some(listed)) = (seen.jurisdiction, listed.jurisdiction) else { return };
     let table = &tables.file.jurisdiction;
-    let sure = confidence.unwrap_or(table.default_confidence).clamp(0.0, 1.0);
+    let sure = table.sure(confidence);
     found.jurisdiction = Agreement::of(Jurisdiction::parse(seen), Jurisdiction::parse(listed));
     let full = match found.jurisdiction {
         Agreement::Unknown => return,

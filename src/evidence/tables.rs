@@ -175,26 +175,50 @@ impl File {
         if pooled.syntax < 0.0 || self.syntax.weight < 0.0 {
             return refuse("syntax".to_owned(), "below 0 it would prefer what no plate looks like");
         }
+        if self.syntax.weight > self.jurisdiction.least_gain() {
+            return refuse("syntax.weight".to_owned(), "so large that a surer agreement could lower a score");
+        }
         if let Some(key) = self.grade.without_effect() {
             return refuse(key, "caps nothing; known are those of config/evidence.toml");
         }
-        let v = &self.vehicle;
-        let ordered = [
-            (v.make_conflict, v.make_agree),
-            (v.model_conflict, v.model_agree),
-            (v.color_conflict, v.color_near),
-            (v.color_near, v.color_agree),
-            (v.type_conflict, v.type_near),
-            (v.type_near, v.type_agree),
-            (v.type_far, v.type_conflict),
-            (v.year_conflict, v.year_near),
-            (v.year_near, v.year_agree),
-            (self.jurisdiction.conflict, self.jurisdiction.agree),
-        ];
-        if ordered.iter().any(|(worse, better)| worse > better) {
-            return refuse("vehicle".to_owned(), "a conflict must not weigh more than an agreement");
+        if !self.is_ordered() {
+            return refuse(
+                "vehicle".to_owned(),
+                "nothing known lies between conflict and agreement, and a conflict of makes below one of models",
+            );
         }
         Ok(())
+    }
+
+    /// Whether what is unknown, which weighs nothing, lies between conflict and agreement.
+    fn is_ordered(&self) -> bool {
+        let v = &self.vehicle;
+        let ordered = [
+            // Where makes conflict, models are not compared.
+            (v.make_conflict, v.model_conflict),
+            (v.make_conflict, 0.0),
+            (0.0, v.make_agree),
+            (v.model_conflict, 0.0),
+            (0.0, v.model_agree),
+            (v.color_conflict, v.color_near),
+            (v.color_near, v.color_agree),
+            (v.color_conflict, 0.0),
+            (0.0, v.color_agree),
+            (v.type_far, v.type_conflict),
+            (v.type_conflict, v.type_near),
+            (v.type_near, v.type_agree),
+            (v.type_conflict, 0.0),
+            (0.0, v.type_agree),
+            (v.year_conflict, v.year_near),
+            (v.year_near, v.year_agree),
+            (v.year_conflict, 0.0),
+            (0.0, v.year_agree),
+            (v.total_min, 0.0),
+            (0.0, v.total_max),
+            (self.jurisdiction.conflict, 0.0),
+            (0.0, self.jurisdiction.agree),
+        ];
+        ordered.iter().all(|(worse, better)| worse <= better)
     }
 }
 
@@ -275,6 +299,19 @@ pub(super) struct Jurisdiction {
     pub(super) conflict: f64,
     pub(super) default_confidence: f64,
     pub(super) conflict_named_from: f64,
+}
+
+impl Jurisdiction {
+    /// How sure a reader is of the jurisdiction.
+    pub(super) fn sure(&self, confidence: Option<f64>) -> f64 {
+        confidence.unwrap_or(self.default_confidence).clamp(0.0, 1.0)
+    }
+
+    /// The least that a surer jurisdiction adds by agreement, and that one spares by not conflicting, a unit of
+    /// confidence. No more than this may hang on it besides.
+    fn least_gain(&self) -> f64 {
+        (1.0 - (-self.agree).exp()).min(1.0 - self.conflict.exp())
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

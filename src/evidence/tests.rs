@@ -1,3 +1,5 @@
+mod monotone;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -82,8 +84,13 @@ fn close(a: f64, b: f64) -> bool {
     (a - b).abs() < 2e-6
 }
 
-/// Weighs a vector's entries; patterns are parsed first so that suspects can borrow them.
+/// Weighs a vector's entries on its list.
 fn weigh(tables: &Tables, vector: &Value) -> Vec<(usize, Weighed)> {
+    weigh_on(tables, &shape(tables, vector), vector)
+}
+
+/// Patterns are parsed first so that suspects can borrow them.
+fn weigh_on(tables: &Tables, list: &ListShape, vector: &Value) -> Vec<(usize, Weighed)> {
     let entries: Vec<Entry<'_>> = vector["entries"].as_array().expect("entries").iter().map(entry).collect();
     let patterns: Vec<Option<Pattern>> = entries
         .iter()
@@ -101,7 +108,7 @@ fn weigh(tables: &Tables, vector: &Value) -> Vec<(usize, Weighed)> {
         })
         .collect();
     let scales = Scales { listed_share: vector["prior"].as_f64().expect("prior"), vehicle: true, least: 0.0 };
-    let weighed = tables.weigh(&shape(tables, vector), scales, &read(vector), &suspects);
+    let weighed = tables.weigh(list, scales, &read(vector), &suspects);
     weighed.into_iter().enumerate().filter_map(|(nth, weighed)| Some((nth, weighed?))).collect()
 }
 
@@ -177,6 +184,9 @@ fn a_table_that_would_break_a_promise_is_refused_by_key() {
         ("schema = 1", "schema = 9", "schema is 9"),
         ("misread_slope = -2.14", "misread_slope = 0.5", "reader.openalpr"),
         ("color_conflict = -1.50", "color_conflict = 1.50", "vehicle"),
+        ("total_min = -7.00", "total_min = 1.00", "vehicle"),
+        ("make_conflict = -3.50", "make_conflict = -1.00", "vehicle"),
+        ("weight = 0.50", "weight = 0.80", "syntax.weight"),
         ("one_op = 0.57", "one_op = 1.57", "pooled"),
         ("FIAT = []", "FIAT = [\"FORD\"]", "alias.make"),
         ("[pooled]", "[pooled]\nsyntaxx = 1", "syntaxx"),
