@@ -131,7 +131,7 @@ pub enum Reason {
     RepeatInWindow,
     /// Captured within the window before a published alert: the same pass, arrived late.
     EarlierInWindow,
-    /// This very alert was published: the read came again.
+    /// This very alert was published, or its worker is about to: the read came again.
     AlreadyPublished,
 }
 

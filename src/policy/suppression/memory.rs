@@ -106,8 +106,13 @@ impl Memory {
     }
 
     fn decide(&self, worker: WorkerId, hit: &HitFacts<'_>) -> Verdict {
-        let this = Slot { key: hit.key, at: hit.captured_at, alert: hit.alert_id, owner: None };
-        if self.alerts.contains_key(&this) {
+        // In flight of its own worker is as good as published, as it is for every other repeat: else it would depend on
+        // how fast the broker answers whether a read that comes twice alerts twice.
+        let is_known = [None, Some(worker)].into_iter().any(|owner| {
+            let this = Slot { key: hit.key, at: hit.captured_at, alert: hit.alert_id, owner };
+            self.alerts.contains_key(&this)
+        });
+        if is_known {
             return Verdict::Suppress { reason: Reason::AlreadyPublished, repeats: hit.alert_id };
         }
         let mut covering = self.covering(worker, hit).peekable();
@@ -137,7 +142,7 @@ impl Memory {
     }
 
     /// The alerts of the hit's key that count for the worker and whose window the hit is in, by capture time. The
-    /// hit's own alert is none of them: several of its hits may have one key.
+    /// hit's own alert is none of them: a settled copy and one in flight are told before.
     fn covering<'m>(
         &'m self,
         worker: WorkerId,

@@ -184,23 +184,11 @@ fn a_window_of_zero_publishes_and_remembers_nothing() {
 }
 
 #[test]
-fn several_hits_of_one_alert_may_have_one_key() {
+fn a_read_that_comes_again_alerts_again_only_at_a_worker_that_cannot_know() {
     let memory = Suppression::new(1000);
-    for entry in ["e1", "e2"] {
-        assert_eq!(memory.judge(ME, &hit(1, 0).entries(&[entry]).facts()), first());
-    }
-    memory.settle(ME, id(1));
-    assert_eq!(memory.stats(), SuppressionStats { remembered: 1, ..SuppressionStats::default() });
-    let both = hit(2, 1).entries(&["e1", "e2"]);
-    assert_eq!(memory.judge(ME, &both.facts()), suppressed(Reason::RepeatInWindow, 1));
-}
-
-#[test]
-fn a_read_that_comes_again_alerts_again_until_its_alert_is_known_to_be_published() {
-    let memory = Suppression::new(1000);
-    for _ in 0..3 {
-        assert_eq!(memory.judge(ME, &hit(1, 0).facts()), first());
-        assert_eq!(memory.judge(OTHER, &hit(1, 0).facts()), first());
+    for worker in [ME, OTHER] {
+        assert_eq!(memory.judge(worker, &hit(1, 0).facts()), first());
+        assert_eq!(memory.judge(worker, &hit(1, 0).facts()), suppressed(Reason::AlreadyPublished, 1));
     }
     memory.retract(ME, id(1));
     assert_eq!(memory.judge(ME, &hit(1, 0).facts()), first());
@@ -309,13 +297,14 @@ impl Naive {
     }
 
     fn decide(&self, worker: WorkerId, hit: &Hit) -> Verdict {
-        if self.alerts.iter().any(|(owner, known)| owner.is_none() && known.read == hit.read) {
+        let counts = |owner: &Option<WorkerId>| owner.is_none_or(|owner| owner == worker);
+        if self.alerts.iter().any(|(owner, known)| counts(owner) && known.read == hit.read) {
             return suppressed(Reason::AlreadyPublished, hit.read);
         }
         let covering: Vec<&Hit> = self
             .alerts
             .iter()
-            .filter(|(owner, known)| owner.is_none_or(|o| o == worker) && known.read != hit.read)
+            .filter(|(owner, _)| counts(owner))
             .map(|(_, known)| known)
             .filter(|known| covers(known, hit))
             .collect();
