@@ -15,7 +15,7 @@ use super::Format;
 use crate::digest::Digest;
 
 /// Which read it is: a hash of format, the camera that the payload names, the camera's own id of the read (or the
-/// payload's hash), capture time, raw plate and index within the event.
+/// payload's hash, without blanks around it), capture time, raw plate and index within the event.
 ///
 /// The feed's default camera is no part of it: that is a property of the topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,7 +35,8 @@ pub(super) struct Parts<'a> {
 impl ReadIdentity {
     pub(super) fn new(parts: &Parts<'_>) -> Self {
         // A read with an id of its own is the same read however its payload is written.
-        let payload = if parts.read_id.is_none() { parts.payload } else { b"" };
+        // Blanks around a payload do not survive its way through a file of lines.
+        let payload = if parts.read_id.is_none() { parts.payload.trim_ascii() } else { b"" };
         let digest = Digest::new("hotplate read 1")
             .field(parts.format.name().as_bytes())
             .option(parts.camera.map(str::as_bytes))
@@ -168,6 +169,14 @@ mod tests {
     fn a_read_with_an_id_of_its_own_is_the_same_however_its_payload_is_written() {
         let rewritten = Parts { payload: b"{ }", ..parts() };
         assert_eq!(ReadIdentity::new(&parts()), ReadIdentity::new(&rewritten));
+    }
+
+    #[test]
+    fn a_read_without_an_id_is_the_same_whatever_blanks_end_its_payload() {
+        let of = |payload| ReadIdentity::new(&Parts { read_id: None, payload, ..parts() });
+        for payload in [&b"{}\n"[..], b"{}\r\n", b" {} "] {
+            assert_eq!(of(payload), of(b"{}"), "{payload:?}");
+        }
     }
 
     #[test]
