@@ -2,8 +2,11 @@
 //!
 //! Owns opening, decompression by magic bytes (gzip, zstd), and cutting into lines. Runs on a thread of its own,
 //! a few batches ahead of the matching, so that a file of any size is read in bounded memory. Guarantees that
-//! every line that is not blank reaches a batch, with its file and its number, in order. A line longer than any
-//! read is cut, not kept whole: the decoder refuses it by its length.
+//! every line that is not blank reaches a batch, with its file and its number, in order, and with the timestamp of
+//! its record where it is a line of an exported topic. A line longer than any read is cut, not kept whole: the
+//! decoder refuses it by its length.
+
+mod exported;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -145,10 +148,13 @@ impl Cutter {
         let mut line = Vec::new();
         let mut number = 0;
         loop {
-            let more = read_line(lines, &mut line, self.max_line_bytes)?;
+            let more = read_line(lines, &mut line, self.max_line_bytes + exported::MAX_PREFIX_BYTES)?;
             if !line.trim_ascii().is_empty() {
-                let origin = Origin { feed, partition: 0, offset: number, timestamp_ms: None };
-                batch.push(origin, &line, None, std::iter::empty());
+                let (timestamp_ms, value) = exported::record(&line);
+                // One byte too many is enough to be refused.
+                let value = &value[..value.len().min(self.max_line_bytes + 1)];
+                let origin = Origin { feed, partition: 0, offset: number, timestamp_ms };
+                batch.push(origin, value, None, std::iter::empty());
             }
             let full = batch.len() >= BATCH_READS || batch.byte_len() >= BATCH_BYTES;
             if (full || !more.buffered) && !batch.is_empty() {
@@ -299,6 +305,26 @@ mod tests {
     fn a_line_longer_than_any_read_is_cut_and_the_next_one_is_whole() {
         let read = lines(&[b"0123456789012345\nnext\n"], 10).unwrap();
         assert_eq!(read, expected(&[(0, 0, "01234567890"), (0, 1, "next")]));
+    }
+
+    #[test]
+    fn a_record_of_an_exported_topic_has_its_timestamp_and_room_for_a_whole_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("reads");
+        let lines = b"CreateTime:1795365753867\tPartition:1\t0123456789\r\nCreateTime:5\t\nCreateTime:6\t01234567890123\nx\n";
+        std::fs::write(&path, lines).unwrap();
+        let reading = Reading::start(vec![Input::File(path)], 10).unwrap();
+        let batch = reading.batches.recv().unwrap();
+        let records: Vec<_> =
+            batch.spans().iter().map(|span| (span.offset, span.timestamp_ms, batch.payload(span))).collect();
+        let expected: [(i64, Option<i64>, &[u8]); 4] = [
+            (0, Some(1_795_365_753_867), b"0123456789"),
+            (1, Some(5), b""),
+            (2, Some(6), b"01234567890"),
+            (3, None, b"x"),
+        ];
+        assert_eq!(records, expected);
+        reading.finish().unwrap();
     }
 
     #[test]

@@ -31,6 +31,11 @@ use crate::snapshot::Snapshot;
 /// Alerts go to standard output in the order of the reads, a summary goes to standard error. Reads are JSON lines,
 /// plain or compressed with gzip or zstd. The exit code is 0 with or without alerts, and also where lines could
 /// not be decoded: those are counted and named in the summary.
+///
+/// A line may be of a topic exported by Kafka's console consumer with `--property print.timestamp=true` (and, if
+/// wanted, print.partition and print.offset, which are read over): lateness and capture times in the future are
+/// then told as by the daemon, which without a timestamp they are not. With --suppress and the daemon's config
+/// such a file gives the daemon's alerts, if reads that repeat one another share a partition.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("lists").args(["hotlist", "config"]).required(true)))]
 pub(super) struct Args {

@@ -240,6 +240,40 @@ fn config_with_several_feeds_asks_which_one_the_reads_are_of() {
 }
 
 #[test]
+fn lines_of_an_exported_topic_are_late_or_of_the_future_by_their_timestamp() {
+    let case = Case::new(1);
+    case.file("one.csv", b"plate\nKXR4821\n");
+    let config = case.file(
+        "hotplate.toml",
+        b"kafka.auto_offset_reset = \"earliest\"\n[[feeds]]\ntopic = \"gates\"\n\
+          [[lists]]\nid = \"one\"\npath = \"one.csv\"\n",
+    );
+    let read = "{\"plate\":\"KXR4821\",\"confidence\":0.97,\"camera_id\":\"c\",\"captured_at\":\"2026-11-21T10:00:00Z\"}";
+    let written = |seconds: i64| (1_795_255_200 + seconds) * 1000;
+    // The second repeats nothing: late alerts are remembered apart. The last two are the first two again.
+    let lines = [
+        format!("CreateTime:{}\t{read}", written(1)),
+        format!("CreateTime:{}\tPartition:0\tOffset:7\t{read}", written(3700)),
+        format!("LogAppendTime:{}\t{read}", written(-200)),
+        format!("LogAppendTime:{}\t{read}", written(3601)),
+    ];
+    let marks = |alert: &Value| alert["marks"].clone();
+    let stdin = lines.join("\n");
+    let config = config.to_str().unwrap();
+    let all = alerts(&run(&["match", "--config", config], stdin.as_bytes()));
+    let late = serde_json::json!(["late"]);
+    let future = serde_json::json!(["captured_in_future"]);
+    let on_time = marks(&all[0]);
+    assert_eq!(
+        all.iter().map(marks).collect::<Vec<_>>(),
+        [on_time.clone(), late.clone(), future, late.clone()]
+    );
+    assert!(!on_time.to_string().contains('"'), "{on_time}");
+    let first = alerts(&run(&["match", "--suppress", "--config", config], stdin.as_bytes()));
+    assert_eq!(first.iter().map(marks).collect::<Vec<_>>(), [on_time, late]);
+}
+
+#[test]
 fn closed_pipe_ends_it_quietly_while_input_goes_on() {
     let case = Case::new(2_000);
     let list = case.list();

@@ -73,7 +73,7 @@ impl Basis {
             dead_letter_topic: Arc::from(""),
             late_after: SignedDuration::ZERO,
             late_topic: Arc::from(""),
-            future_tolerance: SignedDuration::ZERO,
+            future_tolerance: BARE_FUTURE_TOLERANCE,
         };
         Self { plan: Plan { lists, rules: Rules::default() }, pipeline, remembered: BARE_REMEMBERED }
     }
@@ -82,6 +82,7 @@ impl Basis {
 /// As the config's defaults.
 const BARE_PAYLOAD_BYTES: usize = 1 << 20;
 const BARE_REMEMBERED: usize = 100_000;
+const BARE_FUTURE_TOLERANCE: SignedDuration = SignedDuration::from_mins(2);
 
 fn load(list: &ListPlan, args: &Args, now: Timestamp) -> Result<List, ListFileError> {
     let Some(least) = args.min_score else {
