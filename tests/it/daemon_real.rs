@@ -1,5 +1,7 @@
 //! The daemon as a process, on a real broker.
 
+mod replay;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Child, Command, Stdio};

@@ -13,6 +13,7 @@ use hotplate::worker::{DeadLetterSettings, Mode, Observer, Process, WorkerHandle
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -182,6 +183,36 @@ impl Corner {
         Reader { consumer, records: Vec::new() }
     }
 
+    /// All committed records of a topic, in the order of each partition.
+    pub(crate) fn everything(&self, topic: &str) -> Vec<Stored> {
+        let mut config = self.config();
+        config.set("group.id", "not-joined").set("isolation.level", "read_committed");
+        let consumer: BaseConsumer = config.set("enable.partition.eof", "true").create().unwrap();
+        let mut list = TopicPartitionList::new();
+        let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
+        let partitions = metadata.topics()[0].partitions();
+        for partition in partitions {
+            list.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
+        }
+        consumer.assign(&list).unwrap();
+        let (mut records, mut ended) = (Vec::new(), 0);
+        while ended < partitions.len() {
+            let next = consumer.poll(PATIENCE).expect("a record or the end of a partition in time");
+            if let Err(KafkaError::PartitionEOF(_)) = next {
+                ended += 1;
+                continue;
+            }
+            let message = next.unwrap();
+            records.push(Stored {
+                partition: message.partition(),
+                offset: message.offset(),
+                timestamp_ms: message.timestamp().to_millis().unwrap(),
+                payload: message.payload().unwrap_or_default().to_vec(),
+            });
+        }
+        records
+    }
+
     /// Waits until the alert topic has so many committed records, and gives their payloads, sorted.
     pub(crate) fn alerts_until(&self, count: usize) -> Vec<String> {
         let mut reader = self.reader(&self.alerts(), "read_committed");
@@ -272,6 +303,14 @@ pub(crate) fn send_with_bytes_as_header_name(
 
 pub(crate) fn header<'a>(name: &'a str, value: &'a [u8]) -> Header<'a, &'a [u8]> {
     Header { key: name, value: Some(value) }
+}
+
+/// A record as it lies in its topic.
+pub(crate) struct Stored {
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) timestamp_ms: i64,
+    pub(crate) payload: Vec<u8>,
 }
 
 /// See [`Corner::reader`].
