@@ -14,6 +14,8 @@ use crate::support::kafka::{Corner, PATIENCE, Stored, real_broker};
 
 const PARTITIONS: i32 = 3;
 const READS: u64 = 900;
+/// Are published before the next ones are written.
+const AT_ONCE: u64 = 300;
 /// Between the timestamps of two records, so that all of them span windows.
 const SECONDS_APART: i64 = 3;
 
@@ -78,8 +80,8 @@ fn reads() -> Vec<Written> {
     let mut reads: Vec<Written> = Vec::new();
     for nth in 0..READS {
         let mut next = read(&mut dice, nth, start);
-        // Now and then a camera sends a read twice.
-        if dice.below(12) == 0
+        // Now and then a camera sends a read twice, at times after its alert was acknowledged.
+        if (dice.below(12) == 0 || nth % AT_ONCE < 9)
             && let Some(last) = reads.iter().rfind(|last| last.partition == next.partition)
         {
             next.payload.clone_from(&last.payload);
@@ -241,11 +243,14 @@ fn replays_byte_for_byte(test: &str, delivery: &str) {
     let config = path("hotplate.toml");
 
     let daemon = hotplate(&["run", "--config", &config]).stderr(Stdio::piped()).spawn().unwrap();
-    produce(&corner, &reads());
-    // A broker that was just started knows no committed offsets before its first group.
-    corner.alerts_until(1);
-    let count = i64::try_from(READS).unwrap();
-    corner.wait_until("all offsets committed", || corner.committed_reads() == count);
+    let mut count = 0;
+    for reads in reads().chunks(usize::try_from(AT_ONCE).unwrap()) {
+        produce(&corner, reads);
+        count += i64::try_from(reads.len()).unwrap();
+        // A broker that was just started knows no committed offsets before its first group.
+        corner.alerts_until(1);
+        corner.wait_until("all offsets committed", || corner.committed_reads() == count);
+    }
     end(daemon);
     let published = [corner.alerts(), late].map(|topic| {
         let records = corner.everything(&topic);
