@@ -32,11 +32,10 @@ use crate::notify;
 use crate::reload::{Reloader, Reloads};
 use crate::worker::{WorkerError, WorkerHandle, WorkerReport};
 
-use judge::{Judge, Notes};
-use memory::AlertMemory;
 use status::Shared;
 
 pub use error::AppError;
+pub use judge::{Judge, Judging, Notes};
 
 /// Reads the config again, for a reload.
 pub type Source = Box<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
@@ -123,26 +122,17 @@ async fn start(
     let check = spawn_blocking(move || kafka::require_topics(&settings, &needed));
     tell_if_slow(config, check).await.map_err(AppError::task)??;
 
-    let snapshots = reloader.snapshots();
+    let judging = Judging::new(config, shared.metrics.clone(), reloader.snapshots(), shared.shadow)?;
     let mode = config.mode(shared.shadow);
-    let memory = AlertMemory::new(config, shared.shadow)?;
     let spawn = |worker| {
-        let settings = config.pipeline.clone();
-        let judge = Judge::new(settings, snapshots.clone(), memory.clone(), worker, mode);
-        let notes = Notes {
-            metrics: shared.metrics.worker(&config.kafka.worker_name(worker), &topics.reads),
-            suppression: memory.suppression.clone(),
-            worker,
-            mode,
-            dead_letter_topic: Arc::clone(&config.pipeline.dead_letter_topic),
-        };
+        let (judge, notes) = judging.worker(worker);
         kafka::spawn_worker(&config.kafka, config.worker.clone(), mode, &topics, worker, judge, notes)
     };
     let workers = (0..config.kafka.workers).map(spawn).collect::<Result<Vec<_>, _>>()?;
     let controls = workers.iter().map(WorkerHandle::control).collect();
     let states = reloader.states();
     let reloads = Reloads::new(reloader, shared.planner(source));
-    shared.live(states, reloads, controls, memory.suppression);
+    shared.live(states, reloads, controls, judging.suppression());
     Ok(workers)
 }
 

@@ -1,8 +1,8 @@
 //! What a worker does with a batch, and what it does when its alerts are published.
 //!
-//! Owns the rule that a batch is matched against one snapshot, taken once, and that an alert counts as published
-//! when the broker has it and no sooner. Keeps no snapshot between batches, so that an idle worker does not hold the
-//! memory of a list that was replaced.
+//! Owns what the workers of a daemon share for it, the rule that a batch is matched against one snapshot, taken once,
+//! and that an alert counts as published when the broker has it and no sooner. Keeps no snapshot between batches, so
+//! that an idle worker does not hold the memory of a list that was replaced.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,10 @@ use tokio::sync::watch;
 
 use crate::alert;
 use crate::batch::{OutRecord, Outbox, ReadBatch};
+use crate::config::Config;
+use crate::kafka::KafkaError;
 use crate::logging::RateLimited;
-use crate::metrics::{Judged, WorkerMetrics};
+use crate::metrics::{Judged, Metrics, WorkerMetrics};
 use crate::pipeline::{self, Pipeline, PipelineSettings};
 use crate::policy::suppression::{Suppression, WorkerId};
 use crate::snapshot::Snapshot;
@@ -21,9 +23,57 @@ use crate::worker::{Mode, Observer, Partition, PartitionLag, Process, ProcessErr
 
 use super::memory::AlertMemory;
 
+/// What the workers of a daemon share to judge reads, wherever these come from.
+#[derive(Debug)]
+pub struct Judging {
+    config: Arc<Config>,
+    metrics: Metrics,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    memory: AlertMemory,
+    mode: Mode,
+}
+
+impl Judging {
+    /// By this config, against the snapshot in force, with nothing remembered.
+    ///
+    /// # Errors
+    /// If the clients that the memory of alerts is rebuilt with cannot be made.
+    pub fn new(
+        config: &Arc<Config>,
+        metrics: Metrics,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        shadow: bool,
+    ) -> Result<Self, KafkaError> {
+        let memory = AlertMemory::new(config, shadow)?;
+        Ok(Self { config: Arc::clone(config), metrics, snapshots, memory, mode: config.mode(shadow) })
+    }
+
+    /// What the worker of this number does with its batches, and what is noted of them.
+    #[must_use]
+    pub fn worker(&self, number: WorkerId) -> (Judge, Notes) {
+        let pipeline = &self.config.pipeline;
+        let judge =
+            Judge::new(pipeline.clone(), self.snapshots.clone(), self.memory.clone(), number, self.mode);
+        let name = self.config.kafka.worker_name(number);
+        let notes = Notes {
+            metrics: self.metrics.worker(&name, &self.config.read_topics()),
+            suppression: self.suppression(),
+            worker: number,
+            mode: self.mode,
+            dead_letter_topic: Arc::clone(&pipeline.dead_letter_topic),
+        };
+        (judge, notes)
+    }
+
+    /// The memory of published alerts.
+    pub(super) fn suppression(&self) -> Suppression {
+        self.memory.suppression.clone()
+    }
+}
+
 /// One worker's pipeline.
 #[derive(Debug)]
-pub(super) struct Judge {
+pub struct Judge {
     pipeline: Pipeline,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     memory: AlertMemory,
@@ -33,7 +83,7 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn new(
+    fn new(
         settings: PipelineSettings,
         mut snapshots: watch::Receiver<Arc<Snapshot>>,
         memory: AlertMemory,
@@ -90,13 +140,13 @@ impl Process for Judge {
 
 /// What is to be noted of one worker: in the metrics, and in the memory of published alerts.
 #[derive(Debug)]
-pub(super) struct Notes {
-    pub(super) metrics: WorkerMetrics,
-    pub(super) suppression: Suppression,
-    pub(super) worker: WorkerId,
-    pub(super) mode: Mode,
+pub struct Notes {
+    metrics: WorkerMetrics,
+    suppression: Suppression,
+    worker: WorkerId,
+    mode: Mode,
     /// An alert that cannot be published goes there instead, and is not published.
-    pub(super) dead_letter_topic: Arc<str>,
+    dead_letter_topic: Arc<str>,
 }
 
 impl Observer<Judged> for Notes {

@@ -148,7 +148,7 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// The sum of all series that begin so.
-fn total(metrics: &str, series: &str) -> u64 {
+pub(crate) fn total(metrics: &str, series: &str) -> u64 {
     let values = metrics.lines().filter(|line| line.starts_with(series));
     values.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }
