@@ -307,6 +307,29 @@ async fn status_shows_lists_workers_and_partitions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn worker_that_does_not_come_round_is_unhealthy_until_it_does() {
+    let town = Town::new();
+    let config = town.config().replace("connect_timeout = \"5s\"", "connect_timeout = \"60s\"");
+    town.write("hotplate.toml", &config.replace("[admin]", "[admin]\nstalled_after = \"1s\""));
+    let daemon = Running::start(&town).await;
+    daemon.wait_ready();
+    assert_eq!(daemon.ask("GET", "/-/healthy"), (200, "healthy\n".to_owned()));
+    // Before its first read it asks for published alerts, and blocks for as long as the broker takes.
+    town.broker.set_delay(Duration::from_secs(1)).unwrap();
+    block_in_place(|| town.produce(&["ABC1234"]));
+    let stuck = "worker worker-0 has not come round for ";
+    wait_until("ill health", || {
+        let (status, body) = daemon.ask("GET", "/-/healthy");
+        status == 503 && body.starts_with(stuck)
+    });
+    assert!(daemon.status()["unhealthy"].as_str().is_some_and(|reason| reason.starts_with(stuck)));
+    town.broker.set_delay(Duration::ZERO).unwrap();
+    wait_until("health", || daemon.ask("GET", "/-/healthy").0 == 200);
+    assert_eq!(block_in_place(|| town.records("hotplate.alerts", 1)).len(), 1);
+    daemon.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reload_by_request_and_by_signal_swaps_lists_and_a_broken_one_is_told_by_name() {
     let town = Town::new();
     let daemon = Running::start(&town).await;
