@@ -1,5 +1,7 @@
 //! The whole daemon: in this process with a broker in it, and as a process of its own.
 
+mod term;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -478,7 +480,8 @@ async fn second_request_to_end_is_not_waited_for() {
 
 /// A daemon as a process, and what it told systemd.
 struct Process {
-    child: std::process::Child,
+    /// There until it has ended.
+    child: Option<std::process::Child>,
     notified: std::os::unix::net::UnixDatagram,
 }
 
@@ -489,18 +492,23 @@ impl Process {
 
     /// With this log level in the config.
     fn start_at(town: &Town, level: &str) -> Self {
+        Self::start_as(town, level, "notify")
+    }
+
+    /// With a socket of this name to tell.
+    fn start_as(town: &Town, level: &str, socket: &str) -> Self {
         town.write("hotplate.toml", &format!("{}\n[logging]\nlevel = \"{level}\"\n", town.config()));
-        let notified = std::os::unix::net::UnixDatagram::bind(town.path("notify")).unwrap();
+        let notified = std::os::unix::net::UnixDatagram::bind(town.path(socket)).unwrap();
         notified.set_read_timeout(Some(PATIENCE)).unwrap();
         let child = hotplate(&["run", "--config"])
             .arg(town.path("hotplate.toml"))
-            .env("NOTIFY_SOCKET", town.path("notify"))
+            .env("NOTIFY_SOCKET", town.path(socket))
             .env("WATCHDOG_USEC", "200000")
             .env("HOTPLATE_LOGGING__FORMAT", "json")
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        Self { child, notified }
+        Self { child: Some(child), notified }
     }
 
     /// The next message that is no watchdog's.
@@ -516,15 +524,25 @@ impl Process {
     }
 
     fn signal(&self, name: &str) {
-        let status =
-            std::process::Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        let status = std::process::Command::new("kill").args([name, &pid]).status().unwrap();
         assert!(status.success());
     }
 
     /// Its exit code and log, once it has ended.
-    fn end(self) -> (Option<i32>, String) {
-        let output = self.child.wait_with_output().unwrap();
+    fn end(mut self) -> (Option<i32>, String) {
+        let output = self.child.take().unwrap().wait_with_output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    }
+}
+
+impl Drop for Process {
+    /// A test that panics leaves no daemon behind. One that has ended already is no error.
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
