@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -31,6 +31,7 @@ pub(super) struct Ledger {
     pub(super) dead_letters_missing: usize,
     pub(super) dead_letters_doubled: usize,
     pub(super) seconds: f64,
+    pub(super) failed: bool,
     /// The first of each that is wrong, for whoever has to find out.
     #[serde(skip)]
     pub(super) wrong: Vec<String>,
@@ -90,17 +91,23 @@ impl Ledger {
     }
 
     /// Adds the line to the file, and expects nothing to be wrong.
-    pub(super) fn close(&self) {
-        let line = serde_json::to_string(self).unwrap();
+    pub(super) fn close(&mut self) {
+        let doubled = self.mode == "exactly_once" && (self.doubled, self.dead_letters_doubled) != (0, 0);
+        self.failed = doubled || !self.wrong.is_empty();
+        let line = self.append().unwrap();
+        assert!(self.wrong.is_empty(), "{line}\n{}", self.wrong.join("\n"));
+        assert!(!doubled, "{line}");
+    }
+
+    /// Adds the line to the file.
+    pub(super) fn append(&self) -> io::Result<String> {
+        let line = serde_json::to_string(self)?;
         eprintln!("{line}");
         let path = folder().join("ledger.jsonl");
-        let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
         // One write, since runs end side by side.
-        file.write_all(format!("{line}\n").as_bytes()).unwrap();
-        assert!(self.wrong.is_empty(), "{line}\n{}", self.wrong.join("\n"));
-        if self.mode == "exactly_once" {
-            assert_eq!((self.doubled, self.dead_letters_doubled), (0, 0), "{line}");
-        }
+        file.write_all(format!("{line}\n").as_bytes())?;
+        Ok(line)
     }
 }
 

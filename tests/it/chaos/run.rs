@@ -64,6 +64,10 @@ pub(super) struct Run {
     progress: Arc<Progress>,
     advanced: Instant,
     began: Instant,
+    /// Blows dealt to daemons.
+    dealt: usize,
+    /// Whether its line is in the ledger, or about to be.
+    accounted: bool,
 }
 
 pub(super) fn name(mode: Mode) -> &'static str {
@@ -145,6 +149,8 @@ impl Run {
             progress,
             advanced: Instant::now(),
             began: Instant::now(),
+            dealt: 0,
+            accounted: false,
         };
         run.corner.create_topic(&format!("{}.late", run.corner.name), 1, &[]);
         run.write("hotplate.toml", &run.config);
@@ -175,6 +181,7 @@ impl Run {
         for _ in 0..blows {
             self.bide();
             let blow = *self.rng.pick(self.plan.blows);
+            self.dealt += 1;
             self.deal(blow);
         }
         while !calm.load(Ordering::Acquire) {
@@ -182,18 +189,30 @@ impl Run {
         }
         let books = feeder.stop();
         self.finish(books.reads);
-        let mut ledger = Ledger {
+        let mut ledger = self.ledger();
+        ledger.kills += self.plan.storms_dealt();
+        ledger.count_alerts(&books, &read_committed(&self.corner, &self.corner.alerts()));
+        ledger.count_dead_letters(&books, &read_committed(&self.corner, &self.corner.dead()));
+        ledger.seconds = self.seconds();
+        self.accounted = true;
+        ledger.close();
+    }
+
+    /// What is known without counting.
+    fn ledger(&self) -> Ledger {
+        Ledger {
             mode: name(self.mode),
             kind: self.plan.kind,
             seed: self.seed,
-            kills: blows + self.plan.storms_dealt(),
+            kills: self.dealt,
             restarts: self.restarts.clone(),
+            seconds: self.seconds(),
             ..Ledger::default()
-        };
-        ledger.count_alerts(&books, &read_committed(&self.corner, &self.corner.alerts()));
-        ledger.count_dead_letters(&books, &read_committed(&self.corner, &self.corner.dead()));
-        ledger.seconds = (self.began.elapsed().as_secs_f64() * 10.0).round() / 10.0;
-        ledger.close();
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        (self.began.elapsed().as_secs_f64() * 10.0).round() / 10.0
     }
 
     /// Until a moment for the next blow: any moment, or one soon after progress.
@@ -393,6 +412,10 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         self.progress.over.store(true, Ordering::Release);
+        if std::thread::panicking() && !self.accounted {
+            // One that never came to its account is a run all the same; nothing may panic on top of what does.
+            let _ = Ledger { failed: true, ..self.ledger() }.append();
+        }
         if std::thread::panicking() || std::env::var_os("HOTPLATE_CHAOS_KEEP").is_some() {
             eprintln!("its logs are kept in {}", self.folder.display());
         } else {

@@ -329,7 +329,7 @@ fn real_kafka_soak_keeps_memory_lag_and_latency_flat() {
 
     let found: BTreeSet<&String> = alerts.iter().collect();
     let missing = books.alerts.iter().filter(|read| !found.contains(read)).count();
-    let ledger = Ledger {
+    let mut ledger = Ledger {
         mode: "at_least_once",
         kind: "soak",
         kills: reloads,
