@@ -615,8 +615,7 @@ fn process_whose_broker_is_gone_ends_in_time_with_a_code_of_its_own() {
     process.signal("-TERM");
     let began = Instant::now();
     let (code, log) = process.end();
-    // Its deadline, and what a machine that is busy adds to it.
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     assert!(matches!(code, Some(0 | 69 | 75)), "{code:?}\n{log}");
 }
 
