@@ -2,8 +2,8 @@
 //!
 //! Owns the order of the stages (decode, find, weigh, decide, encode), their scratch memory and the counts of
 //! what happened. Knows no clock, no Kafka, no metrics: the daemon, `match`, the demo, benches and tests call
-//! [`Pipeline::process`] and differ only in what they do with the result. Guarantees that a read that hits
-//! nothing costs no allocation and leaves no trace, and that the records stand in the order of their payloads.
+//! [`Pipeline::process`] and differ only in what they do with the result. Guarantees that a read near no
+//! entry costs no allocation and leaves no trace, and that the records stand in the order of their payloads.
 
 mod alerts;
 mod repeats;

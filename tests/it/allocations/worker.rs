@@ -21,7 +21,7 @@ use hotplate::worker::{
 
 use crate::daemon::total;
 
-use super::{ALLOCATIONS, HotlistSpec, NOW, Pipeline, Written, missed, payloads};
+use super::{ALLOCATIONS, HotlistSpec, NOW, Written, free, payloads};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Batches before the count begins: all payloads have been seen, and all buffers are as large as they get.
@@ -233,8 +233,7 @@ impl Parts {
         let config = Arc::new(Config::parse(&path, &text, std::iter::empty()).unwrap());
         let reloader = Reloader::start(config.plan.clone(), Metrics::new(), NOW).unwrap();
         let snapshot = Arc::clone(&reloader.snapshots().borrow());
-        let pipeline = Pipeline::new(config.pipeline.clone(), None);
-        let payloads = missed(pipeline, &snapshot, payloads(1_000, 3, Written::Canonical));
+        let payloads = free(&config.pipeline.feeds[0], &snapshot, payloads(1_000, 3, Written::Canonical));
         assert!(payloads.len() > 900, "only {} of 1,000 reads cost nothing", payloads.len());
         Self { config, reloader, payloads }
     }
