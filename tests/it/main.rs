@@ -10,6 +10,7 @@ mod chaos;
 mod command;
 mod daemon;
 mod daemon_real;
+mod defaults;
 mod demo;
 mod evaluate;
 mod fuzz;
