@@ -8,7 +8,6 @@
 //! Everything is drawn from one seed, which is printed; `HOTPLATE_CHAOS_SEED` gives it. `HOTPLATE_CHAOS=long` deals
 //! many times the blows. Logs of runs that fail are kept in `target/chaos`; with `HOTPLATE_CHAOS_KEEP=1` all are.
 
-mod daemon;
 mod feeder;
 mod ledger;
 mod plot;

@@ -15,8 +15,8 @@ use rdkafka::metadata::MetadataPartition;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use super::daemon::pause;
 use super::script::{Books, PARTITIONS, Script};
+use crate::support::daemon::pause;
 use crate::support::kafka::Corner;
 
 /// Longest wait for one answer of a broker that may be dead.

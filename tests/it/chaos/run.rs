@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use hotplate::synth::Rng;
 use hotplate::worker::Mode;
 
-use super::daemon::{Daemon, pause};
 use super::feeder::{Feeder, Watch, read_committed};
 use super::ledger::{Ledger, folder};
 use super::script::{Script, WINDOW_MS, list, other_list};
 use super::{Blow, Plan};
+use crate::support::daemon::{Daemon, pause};
 use crate::support::kafka::{Corner, unique};
 
 /// Longest time without progress while there is something to be done.

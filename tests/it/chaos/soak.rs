@@ -5,8 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,10 +14,10 @@ use std::time::{Duration, Instant};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::Value;
 
-use super::daemon::{Daemon, pause};
 use super::ledger::{Ledger, folder};
 use super::plot;
 use super::script::Books;
+use crate::support::daemon::{Daemon, pause};
 use crate::support::kafka::{Corner, PATIENCE, real_broker, unique};
 
 const PARTITIONS: i32 = 4;
@@ -79,7 +77,6 @@ struct Town {
     folder: PathBuf,
     load: Load,
     daemon: Daemon,
-    admin: SocketAddr,
 }
 
 impl Town {
@@ -92,10 +89,7 @@ impl Town {
         fs::write(folder.join("list.csv"), list(load.entries, 0)).unwrap();
         let mut daemon = Daemon::start(&folder, 1, None);
         daemon.wait_to_say("taking reads");
-        let said = daemon.said();
-        let address = said.split("admin server listens address=").nth(1).expect("an admin server");
-        let admin = address.split_whitespace().next().unwrap().parse().unwrap();
-        Self { corner, folder, load, daemon, admin }
+        Self { corner, folder, load, daemon }
     }
 
     fn reload(&mut self, number: u64) {
@@ -106,18 +100,7 @@ impl Town {
 
     /// Reads that wait; nothing until all workers know.
     fn lag(&self) -> Option<u64> {
-        let mut stream = TcpStream::connect(self.admin).unwrap();
-        write!(stream, "GET /-/status HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-        status["workers"].as_array().unwrap().iter().map(|worker| worker["lag"].as_u64()).sum()
-    }
-
-    fn resident_mib(&self) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.daemon.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+        self.daemon.status()["workers"].as_array().unwrap().iter().map(|worker| worker["lag"].as_u64()).sum()
     }
 }
 
@@ -243,7 +226,7 @@ fn sample(town: &Town, began: Instant, received: &Mutex<Received>, alerts: &mut 
     alerts.extend(reads);
     Sample {
         second: began.elapsed().as_secs_f64(),
-        resident_mib: town.resident_mib(),
+        resident_mib: town.daemon.resident_mib("VmRSS"),
         lag: town.lag(),
         alerts: latencies_ms.len(),
         p50_ms: percentile(&latencies_ms, 50),

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use hotplate::synth::Rng;
 
-use super::daemon::pause;
 use super::run::Progress;
 use crate::support::broker::OwnBroker;
+use crate::support::daemon::pause;
 use crate::support::kafka::real_broker;
 use crate::support::proxy::Proxy;
 

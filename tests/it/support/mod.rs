@@ -1,6 +1,8 @@
-//! What several themes need: an in-memory broker for workers, and the way to real, mocked and mistreated ones.
+//! What several themes need: an in-memory broker for workers, the way to real, mocked and mistreated ones, and daemons
+//! as processes.
 
 pub(crate) mod broker;
+pub(crate) mod daemon;
 pub(crate) mod kafka;
 pub(crate) mod logs;
 pub(crate) mod memory;

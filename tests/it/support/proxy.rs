@@ -26,6 +26,7 @@ struct State {
     upstream: Option<SocketAddr>,
     refusing: bool,
     holding: bool,
+    holding_produce: bool,
     delay: Duration,
     over: bool,
     connections: u64,
@@ -81,12 +82,19 @@ impl Proxy {
         self.shared.lock().holding = holding;
         self.shared.changed.notify_all();
     }
+
+    /// Whether what producers write is kept, while everything else passes: a broker that takes in nothing more.
+    pub(crate) fn hold_produce(&self, holding: bool) {
+        self.shared.lock().holding_produce = holding;
+        self.shared.changed.notify_all();
+    }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.lock().over = true;
         self.hold(false);
+        self.hold_produce(false);
         self.cut();
         // Wakes the listener.
         let _ = TcpStream::connect(self.address);
@@ -112,10 +120,11 @@ impl Shared {
         let id = state.connections;
         state.open.insert(id, [client.try_clone()?, broker.try_clone()?]);
         drop(state);
-        for (mut from, mut to) in [(client.try_clone()?, broker.try_clone()?), (broker, client)] {
+        let ways = [(client.try_clone()?, broker.try_clone()?, true), (broker, client, false)];
+        for (mut from, mut to, is_to_broker) in ways {
             let shared = Arc::clone(shared);
             std::thread::spawn(move || {
-                let _ = shared.pump(&mut from, &mut to);
+                let _ = shared.pump(&mut from, &mut to, is_to_broker);
                 shared.lock().open.remove(&id).iter().for_each(end);
             });
         }
@@ -123,14 +132,17 @@ impl Shared {
     }
 
     /// Forwards one direction to its end.
-    fn pump(&self, from: &mut TcpStream, to: &mut TcpStream) -> std::io::Result<()> {
+    fn pump(&self, from: &mut TcpStream, to: &mut TcpStream, is_to_broker: bool) -> std::io::Result<()> {
         let mut buffer = vec![0; 64 << 10];
+        let mut requests = is_to_broker.then(Requests::default);
         loop {
             let length = from.read(&mut buffer)?;
             if length == 0 {
                 return Ok(());
             }
-            let held = self.changed.wait_while(self.lock(), |state| state.holding).unwrap();
+            let produces = requests.as_mut().is_some_and(|requests| requests.produce(&buffer[..length]));
+            let is_held = |state: &mut State| state.holding || (produces && state.holding_produce);
+            let held = self.changed.wait_while(self.lock(), is_held).unwrap();
             let delay = held.delay;
             drop(held);
             if !delay.is_zero() {
@@ -138,6 +150,38 @@ impl Shared {
             }
             to.write_all(&buffer[..length])?;
         }
+    }
+}
+
+/// Where in the requests of a connection it is.
+#[derive(Default)]
+struct Requests {
+    /// The first bytes of a request, so far: its length, and what it asks for.
+    head: Vec<u8>,
+    /// Bytes of a request that are still to come.
+    left: usize,
+}
+
+impl Requests {
+    /// Whether a request to write records begins among these bytes.
+    fn produce(&mut self, mut bytes: &[u8]) -> bool {
+        let mut found = false;
+        while let Some((first, rest)) = bytes.split_first() {
+            if self.left > 0 {
+                let passed = self.left.min(bytes.len());
+                (self.left, bytes) = (self.left - passed, &bytes[passed..]);
+                continue;
+            }
+            self.head.push(*first);
+            bytes = rest;
+            if self.head.len() == 6 {
+                let (length, asks_for) = self.head.split_at(4);
+                found |= asks_for == [0, 0];
+                self.left = u32::from_be_bytes(length.try_into().unwrap()) as usize - 2;
+                self.head.clear();
+            }
+        }
+        found
     }
 }
 
