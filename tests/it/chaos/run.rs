@@ -16,7 +16,7 @@ use hotplate::worker::Mode;
 use super::feeder::{Feeder, Watch, read_committed};
 use super::ledger::{Ledger, folder};
 use super::script::{Script, WINDOW_MS, list, other_list};
-use super::{Blow, Plan};
+use super::{Blow, Plan, deal};
 use crate::support::daemon::{Daemon, pause};
 use crate::support::kafka::{Corner, unique};
 
@@ -157,7 +157,7 @@ impl Run {
         run.write("list.csv", &list(0));
         run.write("other.csv", &other_list(0));
         // Without names the group waits for a session timeout after a kill; both are worth trying.
-        let named = run.rng.chance(0.5) || mode == Mode::ExactlyOnce || plan.twins;
+        let named = run.rng.chance(0.5) || mode == Mode::ExactlyOnce || plan.named;
         for nth in 0..plan.members {
             let instance = named.then(|| format!("member-{nth}"));
             run.members.push(Member { instance, daemon: None, wanted: true });
@@ -177,10 +177,12 @@ impl Run {
         let pace = Rng::new(self.rng.bits(), 0, 0);
         let feeder = Feeder::start(&self.corner, script, pace);
         self.look_after();
-        let blows = if self.plan.blows.is_empty() { 0 } else { self.plan.count() };
-        for _ in 0..blows {
+        let kinds = self.blows();
+        let count = if kinds.is_empty() { 0 } else { self.plan.count() };
+        let mut left = Vec::new();
+        for _ in 0..count {
             self.bide();
-            let blow = *self.rng.pick(self.plan.blows);
+            let blow = deal(&kinds, &mut left, &mut self.rng);
             self.dealt += 1;
             self.deal(blow);
         }
@@ -196,6 +198,12 @@ impl Run {
         ledger.seconds = self.seconds();
         self.accounted = true;
         ledger.close();
+    }
+
+    /// What daemons suffer here. Twins are members like all others where nobody has a name.
+    fn blows(&self) -> Vec<Blow> {
+        let named = self.members.iter().all(|member| member.instance.is_some());
+        self.plan.blows.iter().copied().filter(|blow| named || *blow != Blow::Twin).collect()
     }
 
     /// What is known without counting.
@@ -273,7 +281,7 @@ impl Run {
 
     /// One that has ended by itself: allowed only where something gave it reason to.
     fn note_end(&mut self, code: Option<i32>, log: &str) {
-        let fenced = self.plan.twins && code == Some(FENCED);
+        let fenced = self.blows().contains(&Blow::Twin) && code == Some(FENCED);
         let outage =
             self.plan.harms_broker() && code.is_some_and(|code| OUTAGES.contains(&code) || code == FENCED);
         let told = code.map_or("signal".to_owned(), |code| code.to_string());
@@ -340,8 +348,9 @@ impl Run {
 
     /// A second one of the same name starts; one of the two has to end with the code that says so.
     fn twin(&mut self) {
-        let Some(mut first) = self.members[0].daemon.take() else { return };
-        self.start(0);
+        let Some(nth) = self.victim() else { return };
+        let mut first = self.members[nth].daemon.take().unwrap();
+        self.start(nth);
         let began = Instant::now();
         loop {
             if first.ended().is_some() {
@@ -349,8 +358,8 @@ impl Run {
                 self.note_end(code, &log);
                 return;
             }
-            if self.members[0].daemon.as_mut().is_some_and(|second| second.ended().is_some()) {
-                let (code, log) = self.members[0].daemon.replace(first).unwrap().wait_for_end();
+            if self.members[nth].daemon.as_mut().is_some_and(|second| second.ended().is_some()) {
+                let (code, log) = self.members[nth].daemon.replace(first).unwrap().wait_for_end();
                 self.note_end(code, &log);
                 return;
             }

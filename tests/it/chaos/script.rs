@@ -4,7 +4,7 @@
 //! garbage when it is written down here, by rules that share nothing with the daemon: a number drawn, and for
 //! repeats a map of the last alert. The same seed gives the same reads.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use hotplate::synth::Rng;
 
@@ -21,6 +21,10 @@ const STEP_MS: i64 = 100;
 const EPOCH_MS: i64 = 1_767_225_600_000;
 /// In runs with repeats: how many vehicles pass how many cameras.
 const PASSES: (usize, usize) = (40, 8);
+/// How many reads back one may come again: long enough for its alert to be acknowledged, and its offset committed.
+const BACK: usize = 1000;
+/// The same for one whose alert is still on its way.
+const JUST_BACK: usize = 10;
 
 /// What sort of reads a run has.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,9 +35,12 @@ pub(super) struct Mixture {
     pub(super) garbage: f64,
     /// Whether few vehicles pass few cameras again and again, and repeats are worth no alert.
     pub(super) repeats: bool,
+    /// Share of reads that were sent before, byte for byte: worth no alert either, if repeats are not.
+    pub(super) again: f64,
 }
 
 /// One record for the topic of reads.
+#[derive(Clone)]
 pub(super) struct Sent {
     pub(super) partition: i32,
     pub(super) key: String,
@@ -58,11 +65,13 @@ pub(super) struct Script {
     books: Books,
     /// Capture time of the last alert, by vehicle and camera.
     last_alert: HashMap<(usize, usize), i64>,
+    /// Reads that may come again, the last one first; none that is garbage.
+    sent: VecDeque<Sent>,
 }
 
 impl Script {
     pub(super) fn new(rng: Rng, mixture: Mixture) -> Self {
-        Self { rng, mixture, books: Books::default(), last_alert: HashMap::new() }
+        Self { rng, mixture, books: Books::default(), last_alert: HashMap::new(), sent: VecDeque::new() }
     }
 
     pub(super) fn books(self) -> Books {
@@ -76,6 +85,22 @@ impl Script {
         if self.rng.chance(self.mixture.garbage) {
             return self.garbage(number);
         }
+        if self.rng.chance(self.mixture.again) && !self.sent.is_empty() {
+            return self.again();
+        }
+        let sent = self.read(number);
+        self.sent.push_front(sent.clone());
+        self.sent.truncate(BACK);
+        sent
+    }
+
+    /// One that was sent already. What covered it then covers it now, be it the alert of its own first coming.
+    fn again(&mut self) -> Sent {
+        let back = if self.rng.chance(0.5) { JUST_BACK } else { BACK };
+        self.sent[self.rng.below(back.min(self.sent.len()))].clone()
+    }
+
+    fn read(&mut self, number: u64) -> Sent {
         let listed = self.rng.chance(self.mixture.listed);
         let (vehicles, cameras) = if self.mixture.repeats { PASSES } else { (LISTED, 24) };
         let (vehicle, camera) = (self.rng.below(vehicles), self.rng.below(cameras));

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use hotplate::synth::Rng;
 
+use super::deal;
 use super::run::Progress;
 use crate::support::broker::OwnBroker;
 use crate::support::daemon::pause;
@@ -64,6 +65,7 @@ impl Scene {
 
     /// Deals so many blows, unless the runs are over before.
     pub(super) fn storm(&self, storms: &[Storm], count: usize, mut rng: Rng, runs: &[Arc<Progress>]) {
+        let mut left = Vec::new();
         for _ in 0..count {
             let before: Vec<i64> = runs.iter().map(|run| run.committed.load(Ordering::Acquire)).collect();
             let advanced = |(run, before): (&Arc<Progress>, &i64)| {
@@ -75,7 +77,7 @@ impl Scene {
                 pause(Duration::from_millis(20));
             }
             pause(Duration::from_millis(rng.below(700) as u64));
-            let storm = *rng.pick(storms);
+            let storm = deal(storms, &mut left, &mut rng);
             self.deal(storm, &mut rng);
         }
     }
