@@ -1,5 +1,6 @@
 //! The daemon as a process, on a real broker.
 
+mod pressure;
 mod replay;
 
 use std::collections::BTreeMap;
