@@ -24,7 +24,7 @@ const BATCH: usize = 256;
 const CHECKED: usize = 1_000;
 
 const WHOLE: Ask =
-    Ask { around_read: Reach::Whole, around_candidates: None, patterns: PatternScope::Nothing };
+    Ask { around_read: Reach::Whole, around_candidates: None, patterns: PatternScope::Nothing, swaps: false };
 const EDIT: Ask = Ask { around_read: Reach::OneEdit, patterns: PatternScope::Read, ..WHOLE };
 const CANDIDATES: Ask = Ask { around_candidates: Some(Reach::OneEdit), ..EDIT };
 

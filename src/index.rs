@@ -3,8 +3,9 @@
 //! Owns the compiled, immutable form of all lists together: one structure over every segment, so that twenty lists
 //! cost what one of the same size does. Building may fail; finding cannot, and allocates nothing. Everything is
 //! compared in classed form (`Equivalents::classed`, which holds the O/0 and I/1 fold), patterns in folded form.
-//! Distance is Levenshtein's: insertions, deletions, substitutions. A symbol that the reader could not tell equals
-//! nothing, so a read with one is found as an edit.
+//! Distance is Levenshtein's: insertions, deletions, substitutions; where asked for, the swap of two neighbors of the
+//! read is one edit and not two. A symbol that the reader could not tell equals nothing, so a read with one is found as
+//! an edit.
 //!
 //! Guarantees that no entry within reach is missed, and that each is given once per read by its best way. Knows
 //! nothing of validity, jurisdiction or score: that is the matcher's.
@@ -95,7 +96,7 @@ pub enum Via {
 /// How an entry agrees with the text that led to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Match {
-    /// Classed forms at this Levenshtein distance, 0 to 2.
+    /// Classed forms this many edits apart, 0 to 2.
     Edits(u8),
     /// The text fits the entry's pattern.
     Pattern,
@@ -124,6 +125,11 @@ pub enum Change {
     /// The text has a symbol that the plate does not have.
     Added {
         /// Where it is.
+        at: u8,
+    },
+    /// The plate has the text's symbol at the position behind the next one.
+    Swapped {
+        /// Where the first of the two is.
         at: u8,
     },
     /// Two differences.
@@ -235,10 +241,12 @@ pub enum PatternScope {
 pub struct Ask {
     /// How far around the plate read.
     pub around_read: Reach,
-    /// How far around each candidate, [`Reach::OneEdit`] at most; `None` leaves candidates out.
+    /// How far around each candidate; `None` leaves candidates out.
     pub around_candidates: Option<Reach>,
     /// What is tested against patterns.
     pub patterns: PatternScope,
+    /// Whether a swap of two neighboring symbols of the plate read is one edit, as typists make them; two if not.
+    pub swaps: bool,
 }
 
 /// Why an index cannot be built.

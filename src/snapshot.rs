@@ -162,11 +162,13 @@ impl Snapshot {
         let segments: Vec<SegmentKeys> =
             compiled.iter().zip(&lists).map(|(compiled, list)| compiled.segment(list)).collect();
         let index = Index::build_unfiltered(&segments, &rules.equivalents)?;
-        let ask = ask(compiled.iter().map(|compiled| &compiled.policy));
+        let mut ask = ask(compiled.iter().map(|compiled| &compiled.policy));
         let with_edits = compiled.iter().zip(&segments).filter(|(compiled, segment)| {
             segment.has_whole_plates() && reach(&compiled.policy) > Reach::Whole
         });
-        let screen = Screen::new(&rules.evidence, with_edits.map(|(compiled, _)| &compiled.gate));
+        let gates: Vec<&Gate> = with_edits.map(|(compiled, _)| &compiled.gate).collect();
+        ask.swaps = gates.iter().any(|gate| gate.believes_swaps());
+        let screen = Screen::new(&rules.evidence, gates.into_iter());
         let admissions = compiled.iter().map(|compiled| Admission::of(&compiled.policy)).collect();
         Ok(Self { lists, compiled, admissions, index, ask, screen, rules })
     }
@@ -312,12 +314,17 @@ fn reach(policy: &MatchPolicy) -> Reach {
 
 /// What all policies together ask for: the widest of each.
 fn ask<'a>(policies: impl Iterator<Item = &'a MatchPolicy>) -> Ask {
-    let mut ask = Ask { around_read: Reach::Whole, around_candidates: None, patterns: PatternScope::Nothing };
+    let mut ask = Ask {
+        around_read: Reach::Whole,
+        around_candidates: None,
+        patterns: PatternScope::Nothing,
+        swaps: false,
+    };
     for policy in policies {
         ask.around_read = ask.around_read.max(reach(policy));
         let candidates = match reach(policy) {
             Reach::Whole if !policy.allows(MatchKind::Candidate) => None,
-            reach => Some(reach.min(Reach::OneEdit)),
+            reach => Some(reach),
         };
         ask.around_candidates = ask.around_candidates.max(candidates);
         if policy.allows(MatchKind::Pattern) {

@@ -2,8 +2,8 @@
 //!
 //! Owns a list of near entries that uses neither the index nor the screen in front of it, only the rules of the
 //! match kinds and each list's gate. Lists with two edits and whole plates are refused: the texts around a read
-//! would be some hundred thousand. A plate that is a swap of two neighbors away from a text is two edits from it, but
-//! the gate lets all of these through; one that is found because it is also near another text may be near or not.
+//! would be some hundred thousand. A plate that is found because it is near one text may be let through for another,
+//! which is far from it or a swap of two neighbors away and was not asked for: that one may be near or not.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -27,9 +27,7 @@ pub struct Oracle<'s> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nearness {
     Sure,
-    /// Only the swap of two neighbors lets it through.
-    BySwap,
-    /// Only a text that is two edits away lets it through, and is not asked for.
+    /// Only a text lets it through around which it is not asked for.
     FromFar,
 }
 
@@ -118,7 +116,9 @@ impl<'s> Oracle<'s> {
         texts.dedup();
         for text in texts {
             let own = self.snapshot.rules().equivalents.classed(text);
-            for around in around(&self.snapshot.rules().equivalents, text, self.edits) {
+            let around =
+                around(&self.snapshot.rules().equivalents, text, self.edits, self.swaps(subject, text));
+            for around in around {
                 let edits = u8::from(around != own);
                 for entry in self.plates.get(&around).into_iter().flatten() {
                     let least = found.entry(*entry).or_insert(edits);
@@ -127,6 +127,11 @@ impl<'s> Oracle<'s> {
             }
         }
         found
+    }
+
+    /// Whether a swap of two neighbors of this text is an edit.
+    fn swaps(&self, subject: &Subject, text: Plate) -> bool {
+        self.snapshot.ask().swaps && text == subject.read
     }
 
     fn nearness(&self, subject: &Subject, entry: EntryRef, edits: u8, heard: bool) -> Option<Nearness> {
@@ -148,15 +153,13 @@ impl<'s> Oracle<'s> {
                 let margins = || texts.clone().map(margin);
                 let equivalents = &snapshot.rules().equivalents;
                 let asked = |(plate, _): &(Plate, f64)| {
-                    around(equivalents, *plate, true).contains(&equivalents.classed(listed))
+                    around(equivalents, *plate, true, self.swaps(subject, *plate))
+                        .contains(&equivalents.classed(listed))
                 };
                 match margins().fold(f64::NEG_INFINITY, f64::max) {
                     most if most < 0.0 => None,
                     _ if texts.clone().filter(asked).all(|text| margin(text) < 0.0) => {
                         Some(Nearness::FromFar)
-                    }
-                    f64::INFINITY if !margins().any(|margin| (0.0..f64::INFINITY).contains(&margin)) => {
-                        Some(Nearness::BySwap)
                     }
                     _ => Some(Nearness::Sure),
                 }
@@ -189,7 +192,7 @@ fn kind(
 }
 
 /// The classed form of a text, and if asked for every classed text one edit away from it, each once.
-pub fn around(sets: &Equivalents, text: Plate, edits: bool) -> Vec<Plate> {
+pub fn around(sets: &Equivalents, text: Plate, edits: bool, swaps: bool) -> Vec<Plate> {
     let own = sets.classed(text);
     if !edits {
         return vec![own];
@@ -203,6 +206,9 @@ pub fn around(sets: &Equivalents, text: Plate, edits: bool) -> Vec<Plate> {
             all.extend(after.and_then(|after| Plate::from_symbols(&[head, &[*symbol], after].concat())));
         }
         all.extend(after.and_then(|after| Plate::from_symbols(&[head, after].concat())));
+        if let (true, [first, second, rest @ ..]) = (swaps, tail) {
+            all.extend(Plate::from_symbols(&[head, &[*second, *first], rest].concat()));
+        }
     }
     let mut all: Vec<Plate> = all.into_iter().map(|plate| sets.classed(plate)).collect();
     all.sort_unstable();

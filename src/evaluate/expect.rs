@@ -141,8 +141,8 @@ fn found_by_kind(snapshot: &Snapshot, list: u16, policy: &MatchPolicy) -> (Vec<(
     let mut counts: Vec<(MatchKind, f64)> =
         kinds.into_iter().filter(|kind| policy.allows(*kind)).map(|kind| (kind, 0.0)).collect();
     let hotlist = &snapshot.lists()[usize::from(list)].hotlist;
-    let around_read = snapshot.ask().around_read;
-    let ask = Ask { around_read, around_candidates: None, patterns: PatternScope::Nothing };
+    let Ask { around_read, swaps, .. } = snapshot.ask();
+    let ask = Ask { around_read, around_candidates: None, patterns: PatternScope::Nothing, swaps };
     let mut scratch = Scratch::new();
     let mut asked = 0.0;
     for plate in passing(hotlist) {

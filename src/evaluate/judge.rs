@@ -226,7 +226,12 @@ impl<'a> Assessor<'a> {
 
     /// Whether a list has the vehicle that passed, in force at that time.
     fn is_listed(&mut self, read: &LabeledRead) -> bool {
-        let ask = Ask { around_read: Reach::Whole, around_candidates: None, patterns: PatternScope::Read };
+        let ask = Ask {
+            around_read: Reach::Whole,
+            around_candidates: None,
+            patterns: PatternScope::Read,
+            swaps: false,
+        };
         let query = Query { plate: read.truth.plate, candidates: &[] };
         let mut found = Vec::new();
         self.snapshot.index().find(query, ask, &mut self.scratch, |near| found.push(near.entry));

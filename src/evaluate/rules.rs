@@ -58,6 +58,7 @@ impl<'a> Ruler<'a> {
             around_read: Reach::OneEdit,
             around_candidates: Some(Reach::Whole),
             patterns: PatternScope::Nothing,
+            swaps: false,
         };
         let (snapshot, mut found) = (self.snapshot, Vec::new());
         let query = Query { plate, candidates: &candidates };

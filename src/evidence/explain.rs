@@ -143,13 +143,9 @@ impl Scene<'_> {
     fn transposed(&self, source: usize, listed: Plate) -> Option<Explanation> {
         let text = self.belief.sources[source].folded;
         let at = swapped(listed.symbols(), text.symbols())?;
-        let belief = self.belief.weight(source) - self.belief.all + self.transposition(text);
+        let belief = self.belief.weight(source) - self.belief.all + self.tables.transposition(text.len());
         let weight = belief + self.crowd_of(text);
         Some(Explanation { how: How::Transposed(at), source, weight, belief })
-    }
-
-    fn transposition(&self, text: Plate) -> f64 {
-        (self.tables.file.pooled.typist_transposition / further(text.len())).ln()
     }
 
     /// A pattern is weighed by the share of the plate space that it covers.
@@ -164,6 +160,13 @@ impl Scene<'_> {
         let own = pattern_rarity(self.tables, pattern);
         let weight = belief + own - self.list.log_vehicles();
         Some(Explanation { how: How::Pattern(own), source, weight, belief })
+    }
+}
+
+impl Tables {
+    /// How likely a typist swaps two given neighbors of a text of this length, as a logarithm.
+    pub(super) fn transposition(&self, length: usize) -> f64 {
+        (self.file.pooled.typist_transposition / further(length)).ln()
     }
 }
 
@@ -232,7 +235,7 @@ impl Scene<'_> {
                 let typed = |plate: Plate| plate.as_str()[*at..at + 2].to_owned();
                 let detail =
                     format!("list entry typed with {} for {} at {}", typed(listed), typed(text), at + 1);
-                items.push(Evidence::new("transposition", self.transposition(text), detail));
+                items.push(Evidence::new("transposition", self.tables.transposition(text.len()), detail));
                 items.push(just_this(self.crowd_of(text)));
             }
             How::Pattern(own) => {

@@ -32,7 +32,16 @@ pub struct Gate {
     most_by_two: f64,
     /// What crowding and further differences come to around the plates of the list on average.
     usual: f64,
+    /// By length of the text: most that a typist's swap comes to, without how crowded the text is.
+    swap: [f64; Plate::MAX_LEN + 1],
+    /// Whether the swap of most plates could be a hit.
+    swaps: bool,
 }
+
+/// Share of all plates for which a swap has to be believable to be looked for.
+const MOST: f64 = 0.5;
+/// What is left to the rounding of log probabilities.
+const ROUNDING: f64 = 1e-3;
 
 /// What the gate needs to know of a read, whatever it is near to.
 #[derive(Clone, Copy, Debug)]
@@ -197,7 +206,13 @@ impl Gate {
             further: std::array::from_fn(|len| fewer - least_ways(tables.confusions.sums(), len)),
             most_by_two: 2.0 * tables.confusions.most(),
             usual: 0.0,
+            swap: std::array::from_fn(|len| tables.transposition(len) - list.log_vehicles()),
+            swaps: false,
         };
+        let swapped = list.crowds().filter(|crowd| {
+            crowd.len > 1 && gate.swap[crowd.len] + gate.besides - crowd.density.ln() >= gate.least
+        });
+        gate.swaps = swapped.map(|crowd| crowd.share).sum::<f64>() >= MOST;
         gate.usual = gate.bounds.mean(list, |crowding, len| crowding + gate.most_further(tables, len));
         gate
     }
@@ -218,6 +233,13 @@ impl Gate {
         let probability = |text: &Text| self.bounds.log_probability(list, text.spelled, text.plate);
         let commoner = (probability(text) - probability(own)).clamp(-6.0, 6.0);
         (text.share + tables.file.pooled.syntax * commoner + tables.file.syntax.weight).min(0.0)
+    }
+
+    /// Whether to look for plates of which a typist swapped two symbols: whether most of them could be a hit if all else
+    /// speaks for them. Of 50,000 entries and more they could not, as too many vehicles are a swap away from one.
+    #[must_use]
+    pub fn believes_swaps(&self) -> bool {
+        self.swaps
     }
 
     /// Whether a pattern may ever turn out to be a hit, however sure the read is.
@@ -277,15 +299,22 @@ impl Gate {
         if let Some(step) = single_step(listed, source) {
             return tables.confusions.step(step, listed.len()) - least;
         }
-        // A typist's swap is weighed by itself and is rare enough to look at.
-        if least == f64::NEG_INFINITY || swapped(listed.symbols(), source.symbols()).is_some() {
+        if least == f64::NEG_INFINITY {
             return f64::INFINITY;
         }
         let further = self.further[source.len()] + floor.doubt;
-        if self.most_by_two + further.max(2.0 * further) < least {
-            return f64::NEG_INFINITY;
-        }
-        in_full(tables, further, source, listed) - least
+        let misread = if self.most_by_two + further.max(2.0 * further) < least {
+            f64::NEG_INFINITY
+        } else {
+            in_full(tables, further, source, listed) - least
+        };
+        // The reader was right, and the typist was not.
+        let swap = swapped(listed.symbols(), source.symbols());
+        misread.max(swap.map_or(f64::NEG_INFINITY, |_| {
+            let crowding = -self.bounds.log_probability(list, text.spelled, source);
+            let most = self.swap[source.len()] + crowding + self.besides + ROUNDING;
+            most + self.most_share(tables, list, floor.read, text) - self.least
+        }))
     }
 }
 

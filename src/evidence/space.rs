@@ -144,7 +144,8 @@ impl ListShape {
     pub(super) fn crowds(&self) -> impl Iterator<Item = Crowd> {
         (2..self.densities.len()).map(|id| {
             let density = self.densities[id];
-            Crowd { share: density * room(Shape(narrow(id))), listed: self.vehicles * density }
+            let shape = Shape(narrow(id));
+            Crowd { len: shape.len(), share: density * room(shape), listed: self.vehicles * density, density }
         })
     }
 
@@ -250,10 +251,14 @@ fn each_distinct(plates: impl Iterator<Item = Plate>, mut visit: impl FnMut(&[u8
 /// One shape of plates as a list crowds it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Crowd {
+    /// Symbols of such a plate.
+    pub(super) len: usize,
     /// Share of passing vehicles whose plate has the shape.
     pub(super) share: f64,
     /// Listed vehicles that are expected to carry one given plate of the shape.
     pub(super) listed: f64,
+    /// Probability of one given plate of the shape.
+    pub(super) density: f64,
 }
 
 /// The number of plates that a shape has room for.

@@ -5,9 +5,9 @@
 //! rule out, then lines of the deletion table, for which the patterns leave time, then lines of the exact table. A
 //! plate found in several ways is given once, with the best of them.
 
-use super::near::{ALONE, Edit, ITSELF};
+use super::near::{ALONE, Edit, ITSELF, Near};
 use super::packed::{
-    AT_ONCE, BITS, Packed, hash, hashes_of_all_forms, hashes_of_some_forms, is_short, kept, len,
+    AT_ONCE, BITS, Packed, hash, hashes_of_all_forms, hashes_of_some_forms, is_short, kept, len, symbol,
 };
 use super::patterns::Hint;
 use super::prefetch::prefetch;
@@ -232,11 +232,14 @@ impl Index {
             let worth = if reach >= Reach::OneEdit { worth(via) } else { Worth::NOTHING };
             Lane { text: self.alphabet.read(plate), query: number, via, reach, worth, covered: false }
         };
-        let read = lane(&query.plate, Via::Read, ask.around_read);
+        let mut read = lane(&query.plate, Via::Read, ask.around_read);
+        if ask.swaps && ask.around_read >= Reach::OneEdit && self.near.is_some() {
+            read.worth.at = Worth::ALL.at;
+        }
         lanes.push(read);
         let Some(reach) = ask.around_candidates else { return false };
         for (nth, candidate) in (0..=u16::MAX).zip(query.candidates) {
-            let new = lane(candidate, Via::Candidate(nth), reach.min(Reach::OneEdit));
+            let new = lane(candidate, Via::Candidate(nth), reach);
             match lanes[first..].iter_mut().find(|lane| lane.text == new.text) {
                 Some(lane) => {
                     lane.worth = lane.worth.or(new.worth);
@@ -325,30 +328,41 @@ impl Index {
 
     /// Turns forms into plates that may be listed.
     fn gather(&self, looks: usize, ask: Ask, scratch: &mut Scratch) {
-        let Scratch { lanes, looks: all, ways, .. } = scratch;
-        let looks = &mut all[..looks];
         let edits_asked = ask.around_read.max(ask.around_candidates.unwrap_or_default()) >= Reach::OneEdit;
         match &self.near {
-            Some(near) if edits_asked => {
-                let promising = thin(looks, |look| near.is_promising(look.hash, look.at));
-                for look in &looks[..promising] {
-                    let Lane { text, query, via, reach, .. } = lanes[look.lane as usize];
-                    let first = ways.len();
-                    near.filed(text, look.hash, look.at, |plate, edit| {
-                        let change = self.change(edit);
-                        let edits = u8::from(change != Change::Nothing);
-                        let way = Way { query, plate, edits, via, change };
-                        let way = said(&lanes[look.lane as usize..], way).unwrap_or(way);
-                        if edits <= reach.edits() && !ways[first..].contains(&way) {
-                            ways.push(way);
-                        }
-                    });
-                }
+            Some(near) if edits_asked && ask.swaps => self.gather_near::<true>(near, looks, scratch),
+            Some(near) if edits_asked => self.gather_near::<false>(near, looks, scratch),
+            _ => {
+                let Scratch { lanes, looks: all, ways, .. } = scratch;
+                ways.extend(all[..looks].iter().map(|look| {
+                    let Lane { text, query, via, .. } = lanes[look.lane as usize];
+                    Way { query, plate: text, edits: 0, via, change: Change::Nothing }
+                }));
             }
-            _ => ways.extend(looks.iter().map(|look| {
-                let Lane { text, query, via, .. } = lanes[look.lane as usize];
-                Way { query, plate: text, edits: 0, via, change: Change::Nothing }
-            })),
+        }
+    }
+
+    fn gather_near<const SWAPS: bool>(&self, near: &Near, looks: usize, scratch: &mut Scratch) {
+        let Scratch { lanes, looks: all, ways, .. } = scratch;
+        let looks = &mut all[..looks];
+        let own = |look: Look| symbol(lanes[look.lane as usize].text, look.at.into());
+        let promising = thin(looks, |look| near.is_promising::<SWAPS>(look.hash, look.at, || own(look)));
+        for look in &looks[..promising] {
+            let Lane { text, query, via, reach, .. } = lanes[look.lane as usize];
+            let first = ways.len();
+            near.filed::<SWAPS>(text, look.hash, look.at, |plate, edit| {
+                let change = self.change(edit);
+                // A swap is looked for around the read only.
+                if matches!(change, Change::Swapped { .. }) && via != Via::Read {
+                    return;
+                }
+                let edits = u8::from(change != Change::Nothing);
+                let way = Way { query, plate, edits, via, change };
+                let way = said(&lanes[look.lane as usize..], way).unwrap_or(way);
+                if edits <= reach.edits() && !ways[first..].contains(&way) {
+                    ways.push(way);
+                }
+            });
         }
     }
 
@@ -359,6 +373,7 @@ impl Index {
             Edit::Substituted { at, code } => Change::Substituted { at, listed: symbol(code) },
             Edit::Missing { at, code } => Change::Missing { at, listed: symbol(code) },
             Edit::Added { at } => Change::Added { at },
+            Edit::Swapped { at } => Change::Swapped { at },
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Two plates are one edit apart exactly if removing one symbol from one of them, or from both at the same place,
 //! makes them equal. So every listed plate is filed under itself and under each of its forms with a symbol removed,
-//! and a read is looked up under its own such forms. What is filed is no entry but the way back: which symbol was
+//! and a read is looked up under its own such forms. A swap of two neighbors leaves the same if the one or the other of
+//! them is removed, so that it is found at the same places, if it is asked for. What is filed is no entry but the way back: which symbol was
 //! removed from where, beside a few bits of the hash, in 16 bits. The listed plate is put together from the read and
 //! these, and looked up as an equal one; what the few bits let through by mistake is not found there.
 //!
@@ -62,9 +63,21 @@ pub(super) struct Near {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Edit {
     Nothing,
-    Substituted { at: u8, code: u8 },
-    Missing { at: u8, code: u8 },
-    Added { at: u8 },
+    Substituted {
+        at: u8,
+        code: u8,
+    },
+    Missing {
+        at: u8,
+        code: u8,
+    },
+    Added {
+        at: u8,
+    },
+    /// The symbol at `at` is listed behind the next.
+    Swapped {
+        at: u8,
+    },
 }
 
 /// Listed plates, each once.
@@ -100,6 +113,8 @@ struct Wanted {
     mask: Slot,
     slot: Slot,
     itself: Slot,
+    /// What is filed for the swap of the symbol removed and the next; `itself` where that is not asked for.
+    swapped: Slot,
 }
 
 impl Wanted {
@@ -108,36 +123,52 @@ impl Wanted {
         let itself = itself(hash);
         if at == ITSELF {
             // Whatever was removed from a longer plate, and the plate itself.
-            Self { mask: FINGERPRINT_MASK, slot: fingerprint(hash), itself }
+            Self { mask: FINGERPRINT_MASK, slot: fingerprint(hash), itself, swapped: itself }
         } else if at == ALONE {
-            Self { mask: Slot::MAX, slot: itself, itself }
+            Self { mask: Slot::MAX, slot: itself, itself, swapped: itself }
         } else {
-            Self { mask: !SYMBOL_MASK, slot: fingerprint(hash) | position(at.into()), itself }
+            let slot = fingerprint(hash) | position(at.into());
+            Self { mask: !SYMBOL_MASK, slot, itself, swapped: itself }
         }
+    }
+
+    /// The same, with `SWAPS` also for the swap of the symbol removed, which is `own`, and the next.
+    #[inline]
+    fn of<const SWAPS: bool>(hash: u64, at: u8, own: impl FnOnce() -> u8) -> Self {
+        let wanted = Self::new(hash, at);
+        if !SWAPS || at >= ITSELF {
+            return wanted;
+        }
+        Self { swapped: fingerprint(hash) | position(usize::from(at) + 1) | Slot::from(own()), ..wanted }
     }
 
     /// Which slots are wanted, by bits. Four slots are compared as one word, and the highest bits of the four moved
     /// together by a product, because the compiler turns nothing else that tells the places into vector instructions;
     /// a loop over the words instead is often left at a place that was not predicted.
     #[inline]
-    fn places(self, slots: &[Slot; SLOTS]) -> u32 {
+    fn places<const SWAPS: bool>(self, slots: &[Slot; SLOTS]) -> u32 {
         const LOW: u64 = 0x7FFF_7FFF_7FFF_7FFF;
         const TOGETHER: u64 = 0x0001_0002_0004_0008;
         let across = |slot: Slot| u64::from(slot) * 0x0001_0001_0001_0001;
         let zero = |word: u64| !((word & LOW).wrapping_add(LOW) | word | LOW);
-        let (mask, slot, itself) = (across(self.mask), across(self.slot), across(self.itself));
+        let (mask, slot) = (across(self.mask), across(self.slot));
+        let (itself, swapped) = (across(self.itself), across(self.swapped));
         (0..SLOTS / 4).fold(0, |places, nth| {
             let word = (0..4).fold(0, |word, at| word | u64::from(slots[4 * nth + at]) << (16 * at));
-            let four = (zero(word & mask ^ slot) | zero(word ^ itself)) >> 15;
+            let four = (zero(word & mask ^ slot)
+                | zero(word ^ itself)
+                | if SWAPS { zero(word ^ swapped) } else { 0 })
+                >> 15;
             places | ((four.wrapping_mul(TOGETHER) >> 48) as u32) << (4 * nth)
         })
     }
 
     /// Whether one of some slots is wanted. Sixteen bits a comparison, so that eight are compared at once.
     #[inline]
-    fn is_among(self, slots: &[Slot]) -> bool {
+    fn is_among<const SWAPS: bool>(self, slots: &[Slot]) -> bool {
         let all = slots.iter().fold(0, |any: Slot, &slot| {
-            any | Slot::from(slot & self.mask == self.slot) | Slot::from(slot == self.itself)
+            let any = any | Slot::from(slot & self.mask == self.slot) | Slot::from(slot == self.itself);
+            if SWAPS { any | Slot::from(slot == self.swapped) } else { any }
         });
         all != 0
     }
@@ -156,21 +187,32 @@ impl Near {
         prefetch(self.table.home(hash));
     }
 
-    /// Whether a look at a form may find something: the form that is a read without the symbol at `at`, or the read
-    /// itself with [`ITSELF`] or [`ALONE`]. Without a branch, so that many looks are under way at a time.
+    /// Whether a look at a form may find something: the form that is a read without the symbol at `at`, which is `own`,
+    /// or the read itself with [`ITSELF`] or [`ALONE`]. Without a branch, so that many looks are under way at a time.
     #[inline]
-    pub(super) fn is_promising(&self, hash: u64, at: u8) -> bool {
+    pub(super) fn is_promising<const SWAPS: bool>(
+        &self,
+        hash: u64,
+        at: u8,
+        own: impl FnOnce() -> u8,
+    ) -> bool {
         let line = self.table.home(hash);
-        Wanted::new(hash, at).is_among(&line.0) | line.is_full()
+        Wanted::of::<SWAPS>(hash, at, own).is_among::<SWAPS>(&line.0) | line.is_full()
     }
 
     /// Gives every listed plate that is filed under a form of `read`, and what differs: nothing, or a symbol less,
-    /// more, or another at `at`. Each is given for one form only; twice where two forms agree in hash bits and in what
+    /// more, another at `at`, or, with `SWAPS`, the two from `at` on swapped. Each is given for one form only; twice where two forms agree in hash bits and in what
     /// was removed, as they are filed alike. A few are not listed.
-    pub(super) fn filed(&self, read: Packed, hash: u64, at: u8, mut found: impl FnMut(Packed, Edit)) {
-        let wanted = Wanted::new(hash, at);
+    pub(super) fn filed<const SWAPS: bool>(
+        &self,
+        read: Packed,
+        hash: u64,
+        at: u8,
+        mut found: impl FnMut(Packed, Edit),
+    ) {
+        let wanted = Wanted::of::<SWAPS>(hash, at, || symbol(read, at.into()));
         for line in self.table.walk(hash) {
-            let mut places = wanted.places(&line.0);
+            let mut places = wanted.places::<SWAPS>(&line.0);
             while places != 0 {
                 let slot = line.0[places.trailing_zeros() as usize % SLOTS];
                 places &= places - 1;
@@ -180,8 +222,10 @@ impl Near {
                 }
                 if at >= ITSELF {
                     longer(read, slot, itself, &mut found);
-                } else {
+                } else if !SWAPS || itself || slot & wanted.mask == wanted.slot {
                     same_or_shorter(read, at, slot, itself, &mut found);
+                } else {
+                    swapped(read, at, &mut found);
                 }
             }
         }
@@ -204,6 +248,15 @@ fn same_or_shorter(read: Packed, place: u8, slot: Slot, itself: bool, found: &mu
     } else if len(read) > 1 && (at == 0 || symbol(read, at - 1) != own) {
         // In a run of one symbol it makes no difference which is missing: the first stands for all.
         found(remove(read, at), Edit::Added { at: place });
+    }
+}
+
+/// The read with the symbol at `at` behind the next.
+fn swapped(read: Packed, place: u8, found: &mut impl FnMut(Packed, Edit)) {
+    let at = usize::from(place);
+    let own = symbol(read, at);
+    if at + 1 < len(read) && symbol(read, at + 1) != own {
+        found(insert(remove(read, at), at + 1, own), Edit::Swapped { at: place });
     }
 }
 

@@ -22,7 +22,7 @@ fn segment(texts: &[&str], reach: Reach) -> SegmentKeys {
 }
 
 /// Distance between classed forms by the plain recurrence; an unknown symbol equals nothing.
-fn distance(sets: &Equivalents, a: &Plate, b: &Plate) -> usize {
+fn distance(sets: &Equivalents, a: &Plate, b: &Plate, swaps: bool) -> usize {
     let (a, b) = (a.symbols(), b.symbols());
     let same = |x, y| x != UNKNOWN && y != UNKNOWN && sets.same(x, y);
     let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
@@ -37,7 +37,12 @@ fn distance(sets: &Equivalents, a: &Plate, b: &Plate) -> usize {
             };
         }
     }
-    table[a.len()][b.len()]
+    let swap = (1..a.len()).any(|at| {
+        let mut swapped = a.to_vec();
+        swapped.swap(at - 1, at);
+        swapped.len() == b.len() && swapped.iter().zip(b).all(|(x, y)| same(*x, *y))
+    });
+    if swaps && swap { table[a.len()][b.len()].min(1) } else { table[a.len()][b.len()] }
 }
 
 /// What must be found, by looking at every entry.
@@ -49,8 +54,7 @@ fn scan(
 ) -> BTreeMap<EntryRef, (Match, Via)> {
     let mut ways = vec![(query.plate, Via::Read, Some(ask.around_read))];
     let candidates = (0..).zip(query.candidates);
-    let around = ask.around_candidates.map(|reach| reach.min(Reach::OneEdit));
-    ways.extend(candidates.map(|(nth, c)| (*c, Via::Candidate(nth), around)));
+    ways.extend(candidates.map(|(nth, c)| (*c, Via::Candidate(nth), ask.around_candidates)));
     let mut all = BTreeMap::new();
     for (segment, keys) in (0..).zip(segments) {
         for (entry, listed) in (0..).zip(keys.plates.iter()) {
@@ -65,7 +69,8 @@ fn scan(
                     (asked && pattern.matches(*text)).then_some((Match::Pattern, *via))
                 }
                 None => {
-                    let edits = u8::try_from(distance(sets, text, listed)).expect("short");
+                    let edits = u8::try_from(distance(sets, text, listed, ask.swaps && *via == Via::Read))
+                        .expect("short");
                     let within = edits <= (*reach)?.min(keys.reach).edits();
                     within.then_some((Match::Edits(edits), *via))
                 }
@@ -91,17 +96,23 @@ fn find(index: &Index, queries: &[Query<'_>], ask: Ask) -> Vec<BTreeMap<EntryRef
     all
 }
 
-const ASKS: [Ask; 7] = {
+const ASKS: [Ask; 10] = {
     use PatternScope::{Nothing, Read, ReadAndCandidates};
     use Reach::{OneEdit, TwoEdits, Whole};
+    const fn ask(around_read: Reach, around_candidates: Option<Reach>, patterns: PatternScope) -> Ask {
+        Ask { around_read, around_candidates, patterns, swaps: false }
+    }
     [
-        Ask { around_read: Whole, around_candidates: None, patterns: Nothing },
-        Ask { around_read: Whole, around_candidates: Some(Whole), patterns: ReadAndCandidates },
-        Ask { around_read: OneEdit, around_candidates: None, patterns: Read },
-        Ask { around_read: OneEdit, around_candidates: Some(Whole), patterns: Read },
-        Ask { around_read: OneEdit, around_candidates: Some(OneEdit), patterns: ReadAndCandidates },
-        Ask { around_read: TwoEdits, around_candidates: None, patterns: Nothing },
-        Ask { around_read: TwoEdits, around_candidates: Some(TwoEdits), patterns: ReadAndCandidates },
+        ask(Whole, None, Nothing),
+        ask(Whole, Some(Whole), ReadAndCandidates),
+        ask(OneEdit, None, Read),
+        ask(OneEdit, Some(Whole), Read),
+        ask(OneEdit, Some(OneEdit), ReadAndCandidates),
+        ask(TwoEdits, None, Nothing),
+        ask(TwoEdits, Some(TwoEdits), ReadAndCandidates),
+        Ask { swaps: true, ..ask(OneEdit, None, Read) },
+        Ask { swaps: true, ..ask(OneEdit, Some(OneEdit), Nothing) },
+        Ask { swaps: true, ..ask(TwoEdits, Some(TwoEdits), Read) },
     ]
 };
 
@@ -200,7 +211,7 @@ proptest! {
         }).collect();
         let queries: Vec<Query<'_>> =
             texts.iter().map(|plate| Query { plate: *plate, candidates: &[] }).collect();
-        let ask = Ask { around_read: Reach::OneEdit, around_candidates: None, patterns: PatternScope::Nothing };
+        let ask = Ask { patterns: PatternScope::Nothing, ..ONE };
         let mut sieve = Picky { texts: &texts, sets: &sets, seed };
         let mut found = vec![BTreeMap::new(); queries.len()];
         index.find_batch(queries.as_slice(), ask, &mut Scratch::new(), &mut sieve, |query, one| {
@@ -283,7 +294,7 @@ impl Sieve for Picky<'_> {
             Change::Substituted { at, listed } => symbols[usize::from(at)] = listed,
             Change::Missing { at, listed } => symbols.insert(usize::from(at), listed),
             Change::Added { at } => drop(symbols.remove(usize::from(at))),
-            Change::Nothing | Change::Two => unreachable!("{change:?}"),
+            Change::Nothing | Change::Swapped { .. } | Change::Two => unreachable!("{change:?}"),
         }
         // What cannot be told equals nothing, not even itself.
         let unknown = matches!(change, Change::Substituted { listed: UNKNOWN, .. });
@@ -293,10 +304,15 @@ impl Sieve for Picky<'_> {
     }
 }
 
-const WHOLE: Ask =
-    Ask { around_read: Reach::Whole, around_candidates: None, patterns: PatternScope::ReadAndCandidates };
+const WHOLE: Ask = Ask {
+    around_read: Reach::Whole,
+    around_candidates: None,
+    patterns: PatternScope::ReadAndCandidates,
+    swaps: false,
+};
 const ONE: Ask = Ask { around_read: Reach::OneEdit, ..WHOLE };
 const TWO: Ask = Ask { around_read: Reach::TwoEdits, ..WHOLE };
+const ONE_OR_SWAP: Ask = Ask { swaps: true, ..ONE };
 
 /// One table for every form of index: (read, listed, the least reach that finds it if any does).
 const TABLE: [(&str, &str, Option<Reach>); 24] = [
@@ -351,6 +367,37 @@ fn every_form_of_index_finds_the_table() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_swap_of_two_neighbors_is_one_edit_of_the_read_where_asked_for() {
+    for (read, listed, swap) in [
+        ("ABC123", "BAC123", true),
+        ("ABC123", "ACB123", true),
+        ("ABC123", "AB1C23", true),
+        ("ABC123", "ABC132", true),
+        ("AAB123", "ABA123", true),
+        ("ABCDEFGHJKLMNP2", "ABCDEFGHJKLMN2P", true),
+        ("71", "17", true),
+        // Equivalents are one symbol.
+        ("A8C123", "BAC123", true),
+        ("ABC123", "CBA123", false),
+        ("ABC123", "BCA123", false),
+        ("ABC123", "BAC12", false),
+        ("ABC123", "BAC132", false),
+    ] {
+        let index = Index::build(&[segment(&[listed], Reach::OneEdit)], &Equivalents::default());
+        let index = index.expect("built");
+        let query = Query { plate: plate(read), candidates: &[] };
+        let found = |ask| find(&index, &[query], ask)[0].values().copied().collect::<Vec<_>>();
+        assert_eq!(found(ONE), [], "{read} {listed}");
+        let expected = if swap { vec![(Match::Edits(1), Via::Read)] } else { vec![] };
+        assert_eq!(found(ONE_OR_SWAP), expected, "{read} {listed}");
+        let candidates = [plate(read)];
+        let query = Query { plate: plate("XXXXXXXX"), candidates: &candidates };
+        let around_candidates = Ask { around_candidates: Some(Reach::OneEdit), ..ONE_OR_SWAP };
+        assert!(find(&index, &[query], around_candidates)[0].is_empty(), "{read} {listed}");
     }
 }
 

@@ -185,6 +185,6 @@ fn most_rate(snapshot: &Snapshot, change: Change, source: Plate) -> f64 {
             let run = rest.take_while(|own| equivalents.same(*own, first));
             run.map(|own| tables.most_added(own)).fold(f64::NEG_INFINITY, f64::max)
         }
-        Change::Nothing | Change::Two => f64::INFINITY,
+        Change::Nothing | Change::Swapped { .. } | Change::Two => f64::INFINITY,
     }
 }

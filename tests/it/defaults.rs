@@ -92,7 +92,12 @@ fn found(snapshot: &Snapshot, spec: &HotlistSpec, misread: f64, candidates: usiz
 
 /// How many reads are at most one edit from some entry: what edit distance 1 would alert of.
 fn near(snapshot: &Snapshot, traffic: &Traffic, reads: u64) -> usize {
-    let ask = Ask { around_read: Reach::OneEdit, around_candidates: None, patterns: PatternScope::Nothing };
+    let ask = Ask {
+        around_read: Reach::OneEdit,
+        around_candidates: None,
+        patterns: PatternScope::Nothing,
+        swaps: false,
+    };
     let mut scratch = Scratch::default();
     let plates = (0..reads).filter_map(|nth| traffic.read(nth).seen.plate);
     let is_near = |plate: &Plate| {

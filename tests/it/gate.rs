@@ -120,9 +120,7 @@ fn the_gate_turns_away_nothing_that_could_have_been_a_hit() {
         (500, 2, 4, Fields::Usual),
     ] {
         let list = HotlistSpec { count, seed: 3, ..HotlistSpec::default() };
-        let mut csv = Vec::new();
-        list.write_csv(&mut csv).unwrap();
-        let hotlist = Arc::new(load(&csv[..], &LoadSettings::default(), NOW).unwrap().0);
+        let hotlist = loaded(&list);
         let batch = reads(&list, candidates, fields);
         for reader in [None, Some("openalpr")] {
             for (listed_share, possible) in [(0.5, 0.2), (0.02, 0.2), (0.001, 0.05), (0.001, 0.9)] {
@@ -137,6 +135,66 @@ fn the_gate_turns_away_nothing_that_could_have_been_a_hit() {
                 assert!(lost.is_empty(), "{case:?}: lost {lost:?}");
             }
         }
+    }
+}
+
+fn loaded(list: &HotlistSpec) -> Arc<Hotlist> {
+    let mut csv = Vec::new();
+    list.write_csv(&mut csv).unwrap();
+    Arc::new(load(&csv[..], &LoadSettings::default(), NOW).unwrap().0)
+}
+
+/// Reads of listed vehicles, right but for what a typist did to their entries: two neighbors are swapped.
+fn reads_of_mistyped(list: &HotlistSpec) -> ReadBatch {
+    let reader = Reader { misread: 0.0, ..Reader::default() };
+    let spec = TrafficSpec { seed: 7, hit_rate: 1.0, reader, fields: Fields::All, ..TrafficSpec::default() };
+    let traffic = Traffic::new(spec, list.listed(0..list.count).collect());
+    let mut batch = ReadBatch::default();
+    for n in 0..READS {
+        let mut payload = Vec::new();
+        traffic.read(n).write(Layout::Canonical, &mut payload);
+        let mut read: Value = serde_json::from_slice(&payload).unwrap();
+        // Some reads have no plate.
+        let mut plate: Vec<char> = read["plate"].as_str().unwrap_or_default().chars().collect();
+        let at = usize::try_from(n).unwrap() % plate.len().saturating_sub(1).max(1);
+        if at + 1 < plate.len() {
+            plate.swap(at, at + 1);
+        }
+        read["plate"] = plate.into_iter().collect::<String>().into();
+        let offset = i64::try_from(n).unwrap();
+        let origin = Origin { feed: 0, partition: 0, offset, timestamp_ms: None };
+        batch.push(origin, &serde_json::to_vec(&read).unwrap(), None, std::iter::empty());
+    }
+    batch
+}
+
+#[test]
+fn an_entry_with_two_neighbors_swapped_hits_where_it_can_be_believed() {
+    // (entries, listed share, least score, hits in 250 at least)
+    for (count, listed_share, possible, least) in
+        [(50, 0.001, 0.2, 100), (3_000, 0.001, 0.2, 20), (10_000, 0.02, 0.2, 50), (30_000, 0.5, 0.5, 50)]
+    {
+        let list = HotlistSpec { count, seed: 3, ..HotlistSpec::default() };
+        let (hotlist, batch) = (loaded(&list), reads_of_mistyped(&list));
+        let mut pipeline = pipeline(Some("openalpr"));
+        let gated = snapshot(&hotlist, 1, listed_share, possible);
+        assert!(gated.ask().swaps, "{count}");
+        let open = snapshot(&hotlist, 1, listed_share, 0.0);
+        let expected = hits(&mut pipeline, &open, &batch, possible);
+        let found = hits(&mut pipeline, &gated, &batch, possible);
+        assert!(expected.len() >= least, "{count}: {} hits", expected.len());
+        let lost: Vec<_> = expected.difference(&found).collect();
+        assert!(lost.is_empty(), "{count}: lost {lost:?}");
+    }
+}
+
+#[test]
+fn a_long_list_is_not_searched_for_entries_with_two_neighbors_swapped() {
+    for (count, searched) in [(10_000, true), (50_000, false)] {
+        let list = HotlistSpec { count, seed: 3, ..HotlistSpec::default() };
+        let policy = MatchPolicy::default();
+        let snapshot = snapshot(&loaded(&list), 1, policy.listed_share, 0.2);
+        assert_eq!(snapshot.ask().swaps, searched, "{count} entries");
     }
 }
 
@@ -224,9 +282,7 @@ fn is_one_edit(snapshot: &Snapshot, text: Plate, listed: Plate) -> bool {
 #[test]
 fn the_screen_turns_away_nothing_that_the_gate_lets_through_by_some_candidate() {
     let list = HotlistSpec { count: 20_000, seed: 3, ..HotlistSpec::default() };
-    let mut csv = Vec::new();
-    list.write_csv(&mut csv).unwrap();
-    let hotlist = Arc::new(load(&csv[..], &LoadSettings::default(), NOW).unwrap().0);
+    let hotlist = loaded(&list);
     let batch = reads(&list, 10, Fields::Usual);
     let mut decoded = Decoded::default();
     for (nth, span) in batch.spans().iter().enumerate() {

@@ -130,6 +130,7 @@ fn found(listed: &[Listed], reads: &[Plate]) -> BTreeSet<Hit> {
         around_read: Reach::Whole,
         around_candidates: Some(Reach::Whole),
         patterns: PatternScope::ReadAndCandidates,
+        swaps: false,
     };
     let mut scratch = Scratch::new();
     let queries: Vec<_> = reads.iter().map(|&plate| Query { plate, candidates: &[] }).collect();
