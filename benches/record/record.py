@@ -31,7 +31,7 @@ BOUNDS = {
     "matcher/all/10m": 450,
     "matcher/candidates10/1m": 1200,
     "matcher/patterns/100k": 250,
-    "matcher/scored-hit": 5000,
+    "matcher/scored-hit/1m": 5000,
     "snapshot/build/1m": 500,
     "snapshot/build/10m": 800,
 }

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use hotplate::alert::AlertKey;
 use hotplate::hotlist::load::load;
 use hotplate::hotlist::{Hotlist, LoadSettings};
+use hotplate::index::{Ask, Match, PatternScope, Query, Reach, Scratch};
 use hotplate::pipeline::{Pipeline, PipelineSettings};
 use hotplate::policy::{MatchKind, MatchPolicy};
 use hotplate::read::Feed;
 use hotplate::snapshot::{List, ListSettings, Rules, Snapshot, SuppressionScope, SuppressionSettings};
-use hotplate::synth::{HotlistSpec, Reader, Traffic, TrafficSpec};
+use hotplate::synth::{HotlistSpec, Layout, Reader, SynthRead, Traffic, TrafficSpec};
 use jiff::{SignedDuration, Timestamp};
 
 pub const NOW: Timestamp = Timestamp::constant(1_793_620_800, 0);
@@ -61,6 +62,32 @@ pub fn traffic(list: &HotlistSpec, candidates: usize, hit_rate: f64) -> Traffic 
     let reader = Reader { candidates, ..Reader::default() };
     let spec = TrafficSpec { seed: 7, hit_rate, reader, ..TrafficSpec::default() };
     Traffic::new(spec, list.listed(0..list.count.min(10_000)).collect())
+}
+
+/// Reads as payloads.
+pub fn payloads<'t>(reads: impl Iterator<Item = SynthRead<'t>>) -> Vec<Vec<u8>> {
+    let payload = |read: SynthRead<'_>| {
+        let mut payload = Vec::new();
+        read.write(Layout::Canonical, &mut payload);
+        payload
+    };
+    reads.map(payload).collect()
+}
+
+/// Reads of unlisted vehicles, as they come, of which each is one edit from an entry of the snapshot by chance, and
+/// equal to none.
+pub fn near_misses<'t>(traffic: &'t Traffic, snapshot: &Snapshot) -> impl Iterator<Item = SynthRead<'t>> {
+    let ask = Ask { around_read: Reach::OneEdit, around_candidates: None, patterns: PatternScope::Nothing };
+    let mut scratch = Scratch::default();
+    let mut is_near = move |plate| {
+        let (mut equal, mut near) = (false, false);
+        snapshot.index().find(Query { plate, candidates: &[] }, ask, &mut scratch, |found| {
+            equal |= found.by == Match::Edits(0);
+            near |= found.by == Match::Edits(1);
+        });
+        near && !equal
+    };
+    (0..).map(|n| traffic.read(n)).filter(move |read| read.seen.plate.is_some_and(&mut is_near))
 }
 
 /// A pipeline of one feed, without a judge of repeats.
