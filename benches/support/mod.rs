@@ -77,7 +77,12 @@ pub fn payloads<'t>(reads: impl Iterator<Item = SynthRead<'t>>) -> Vec<Vec<u8>> 
 /// Reads of unlisted vehicles, as they come, of which each is one edit from an entry of the snapshot by chance, and
 /// equal to none.
 pub fn near_misses<'t>(traffic: &'t Traffic, snapshot: &Snapshot) -> impl Iterator<Item = SynthRead<'t>> {
-    let ask = Ask { around_read: Reach::OneEdit, around_candidates: None, patterns: PatternScope::Nothing };
+    let ask = Ask {
+        around_read: Reach::OneEdit,
+        around_candidates: None,
+        patterns: PatternScope::Nothing,
+        swaps: false,
+    };
     let mut scratch = Scratch::default();
     let mut is_near = move |plate| {
         let (mut equal, mut near) = (false, false);
