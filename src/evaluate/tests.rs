@@ -199,7 +199,8 @@ fn entries_found_by_kind_are_those_of_a_scan() {
         for listed in all.iter().filter(|listed| *listed != read) {
             let (a, b) = (equivalents.classed(*read), equivalents.classed(*listed));
             let differing = read.symbols().iter().zip(listed.symbols()).filter(|(a, b)| a != b).count();
-            match strsim::levenshtein(a.as_str(), b.as_str()) {
+            // A short list is searched for swaps of neighbors too.
+            match strsim::osa_distance(a.as_str(), b.as_str()) {
                 0 if differing <= 1 => equivalent += 1.0,
                 0 | 1 => edit += 1.0,
                 _ => {}
