@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use hotplate::plate::Plate;
 use hotplate::policy::MatchKind;
 use hotplate::synth::{Listed, Profile, SynthEntry};
 
@@ -28,15 +29,26 @@ fn listed(entry: SynthEntry) -> Listed {
     Listed { plate: entry.registration.plate, jurisdiction, vehicle: entry.vehicle }
 }
 
-/// Reads of which this share is of listed vehicles, half of them misread.
+/// The plate with two neighbors swapped, as if the list's had been typed so.
+fn swapped(plate: Plate, nth: u64) -> Option<Plate> {
+    let mut symbols = plate.symbols().to_vec();
+    let at = usize::try_from(nth).ok()? % (symbols.len() - 1);
+    symbols.swap(at, at + 1);
+    Plate::from_symbols(&symbols)
+}
+
+/// Reads of which this share is of listed vehicles, half of them misread, some swapped.
 fn payloads(hit_rate: f64, candidates: usize) -> Vec<Vec<u8>> {
     let reader = Reader { misread: 0.5, candidates, ..Reader::default() };
     let spec = TrafficSpec { seed: 13, hit_rate, reader, ..TrafficSpec::default() };
     let wanted = specs().iter().flat_map(|spec| (0..400).map(|n| listed(spec.entry(n)))).collect();
     let traffic = Traffic::new(spec, wanted);
     let payload = |n| {
-        let mut payload = Vec::new();
-        traffic.read(n).write(Written::Canonical, &mut payload);
+        let (mut read, mut payload) = (traffic.read(n), Vec::new());
+        if n % 4 == 0 {
+            read.seen.plate = read.seen.plate.and_then(|plate| swapped(plate, n));
+        }
+        read.write(Written::Canonical, &mut payload);
         payload
     };
     (0..READS).map(payload).collect()
