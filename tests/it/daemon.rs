@@ -26,15 +26,29 @@ use crate::command::hotplate;
 /// Longest wait of a test for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Everything that is done is committed at once; a shorter deadline than usual, because it is waited for.
+const COMMITS_AT_ONCE: &[(&str, &str)] =
+    &[("[kafka]", "[kafka]\ncommit_interval = \"100ms\""), ("deadline = \"6s\"", "deadline = \"4s\"")];
+/// What is done is committed when the daemon ends.
+const NEVER_COMMITS: &[(&str, &str)] = &[("[kafka]", "[kafka]\ncommit_interval = \"1h\"")];
+
 /// A broker with topics, and a folder with a config and two lists.
 struct Town {
     broker: MockBroker,
     folder: TempDir,
+    /// Parts of the config, and what is there instead.
+    changed: &'static [(&'static str, &'static str)],
 }
 
 impl Town {
     fn new() -> Self {
-        let town = Self { broker: MockBroker::start().unwrap(), folder: tempfile::tempdir().unwrap() };
+        Self::with(&[])
+    }
+
+    /// With these parts of the config changed.
+    fn with(changed: &'static [(&'static str, &'static str)]) -> Self {
+        let (broker, folder) = (MockBroker::start().unwrap(), tempfile::tempdir().unwrap());
+        let town = Self { broker, folder, changed };
         for topic in ["reads", "hotplate.alerts", "hotplate.alerts.late", "hotplate.dead-letters"] {
             town.broker.create_topic(topic, 2).unwrap();
         }
@@ -45,7 +59,7 @@ impl Town {
     }
 
     fn config(&self) -> String {
-        format!(
+        let config = format!(
             r#"
             [kafka]
             brokers = ["{}"]
@@ -73,7 +87,8 @@ impl Town {
             deadline = "6s"
             "#,
             self.broker.brokers().unwrap()
-        )
+        );
+        self.changed.iter().fold(config, |config, (from, to)| config.replace(from, to))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -120,6 +135,16 @@ impl Town {
         let observer: BaseConsumer = self.client().set("group.id", "observer").create().unwrap();
         let end = |partition| observer.fetch_watermarks(topic, partition, PATIENCE).unwrap().1;
         end(0) + end(1)
+    }
+
+    /// What the group has committed of all reads.
+    fn committed(&self) -> i64 {
+        let observer: BaseConsumer = self.client().set("group.id", "town").create().unwrap();
+        let mut reads = rdkafka::TopicPartitionList::new();
+        reads.add_partition_range("reads", 0, 1);
+        let reads = observer.committed_offsets(reads, PATIENCE).unwrap();
+        let next = |offset: rdkafka::Offset| offset.to_raw().map_or(0, |next| next.max(0));
+        reads.elements().iter().map(|partition| next(partition.offset())).sum()
     }
 
     /// Waits for so many records of a topic, from its beginning.
@@ -450,32 +475,36 @@ async fn stop_before_the_lists_are_loaded_is_safe() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shutdown_with_the_broker_gone_ends_within_the_deadline_and_says_so() {
-    let town = Town::new();
+    let town = Town::with(NEVER_COMMITS);
     let daemon = Running::start(&town).await;
     daemon.wait_ready();
     block_in_place(|| town.produce(&["ABC1234"]));
-    block_in_place(|| town.records("hotplate.alerts", 1));
+    let metrics = daemon.started.metrics.clone();
+    wait_until("an acknowledged alert", || metrics.render().contains("hotplate_alerts_published_total 1"));
     town.broker.set_reachable(false).unwrap();
     let began = Instant::now();
-    let ended = daemon.stop().await;
+    let error = daemon.stop().await.unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
-    if let Err(error) = ended {
-        assert!(matches!(error.exit_code(), 69 | 75), "{error}");
-    }
+    assert_eq!(error.exit_code(), 75, "{error}");
+    assert!(error.to_string().contains("offsets were not committed"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn second_request_to_end_is_not_waited_for() {
-    let town = Town::new();
+    let town = Town::with(NEVER_COMMITS);
     let daemon = Running::start(&town).await;
     daemon.wait_ready();
+    block_in_place(|| town.produce(&["ABC1234"]));
+    let metrics = daemon.started.metrics.clone();
+    wait_until("an acknowledged alert", || metrics.render().contains("hotplate_alerts_published_total 1"));
     town.broker.set_reachable(false).unwrap();
+    // It would try to commit for as long as `worker.drain_timeout`.
     daemon.shutdown.send(()).await.unwrap();
     daemon.shutdown.send(()).await.unwrap();
     let began = Instant::now();
     let ended = daemon.task.await.unwrap();
-    assert!(began.elapsed() < Duration::from_secs(5));
-    assert!(ended.is_ok() || matches!(ended, Err(AppError::Interrupted)), "{ended:?}");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(matches!(ended, Err(AppError::Interrupted)), "{ended:?}");
 }
 
 /// A daemon as a process, and what it told systemd.
@@ -606,17 +635,30 @@ async fn shadow_matches_and_publishes_and_commits_nothing() {
 
 #[test]
 fn process_whose_broker_is_gone_ends_in_time_with_a_code_of_its_own() {
-    let town = Town::new();
-    let process = Process::start(&town);
-    assert!(process.told().starts_with("READY=1\n"));
-    town.produce(&["ABC1234"]);
-    town.records("hotplate.alerts", 1);
-    town.broker.set_reachable(false).unwrap();
-    process.signal("-TERM");
-    let began = Instant::now();
-    let (code, log) = process.end();
-    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
-    assert!(matches!(code, Some(0 | 69 | 75)), "{code:?}\n{log}");
+    // Where everything is committed, there is still the group to be left, and its coordinator does not answer that.
+    let cases = [
+        (
+            COMMITS_AT_ONCE,
+            1,
+            "has committed everything but did not leave its group before the shutdown deadline",
+        ),
+        (NEVER_COMMITS, 0, "offsets were not committed"),
+    ];
+    for (config, committed, reason) in cases {
+        let town = Town::with(config);
+        let process = Process::start(&town);
+        assert!(process.told().starts_with("READY=1\n"));
+        town.produce(&["ABC1234"]);
+        town.records("hotplate.alerts", 1);
+        wait_until("its commit", || town.committed() == committed);
+        town.broker.set_reachable(false).unwrap();
+        process.signal("-TERM");
+        let began = Instant::now();
+        let (code, log) = process.end();
+        assert!(began.elapsed() < Duration::from_secs(8), "{:?}\n{log}", began.elapsed());
+        assert_eq!(code, Some(75), "{log}");
+        assert!(log.contains(reason), "{log}");
+    }
 }
 
 #[test]

@@ -5,9 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
-
-use super::{PATIENCE, Process, Town, wait_until};
+use super::{Process, Town, wait_until};
 
 /// `shutdown.deadline` of the town.
 const DEADLINE: Duration = Duration::from_secs(6);
@@ -59,15 +57,6 @@ fn joining(town: &Town, nth: usize) -> Process {
     process
 }
 
-/// What the group has committed of all reads.
-fn committed(town: &Town) -> i64 {
-    let observer: BaseConsumer = town.client().set("group.id", "town").create().unwrap();
-    let mut reads = rdkafka::TopicPartitionList::new();
-    reads.add_partition_range("reads", 0, 1);
-    let reads = observer.committed_offsets(reads, PATIENCE).unwrap();
-    reads.elements().iter().filter_map(|partition| partition.offset().to_raw()).map(|next| next.max(0)).sum()
-}
-
 #[test]
 fn term_during_a_rebalance_ends_either_member_in_time_and_loses_nothing() {
     let town = Town::new();
@@ -77,7 +66,7 @@ fn term_during_a_rebalance_ends_either_member_in_time_and_loses_nothing() {
     let mut produce = || town.produce(&batches.next().unwrap());
     let mut member = joining(&town, 0);
     town.produce(&["AAA0000"]);
-    wait_until("the first commit", || committed(&town) == 1);
+    wait_until("the first commit", || town.committed() == 1);
     for nth in 1..=6 {
         produce();
         let newcomer = joining(&town, nth);
@@ -97,9 +86,9 @@ fn term_during_a_rebalance_ends_either_member_in_time_and_loses_nothing() {
     let last = joining(&town, 8);
     let written = town.ends("reads");
     assert_eq!(written, 61);
-    wait_until("all reads committed", || committed(&town) == written);
+    wait_until("all reads committed", || town.committed() == written);
     terminate(last);
-    assert_eq!(committed(&town), written);
+    assert_eq!(town.committed(), written);
     let alerts = town.records("hotplate.alerts", usize::try_from(town.ends("hotplate.alerts")).unwrap());
     let alerted: BTreeSet<_> = alerts.iter().filter_map(|alert| alert["read"]["plate"].as_str()).collect();
     assert_eq!(alerted, plates.iter().map(String::as_str).collect());
