@@ -235,8 +235,8 @@ impl Gate {
         (text.share + tables.file.pooled.syntax * commoner + tables.file.syntax.weight).min(0.0)
     }
 
-    /// Whether to look for plates of which a typist swapped two symbols: whether most of them could be a hit if all else
-    /// speaks for them. Of 50,000 entries and more they could not, as too many vehicles are a swap away from one.
+    /// Whether to look for plates of which a typist swapped two symbols: whether most of them could be a hit if all
+    /// else speaks for them. Of 50,000 entries they could not, as too many vehicles are a swap away from one.
     #[must_use]
     pub fn believes_swaps(&self) -> bool {
         self.swaps

@@ -2,10 +2,10 @@
 //!
 //! Two plates are one edit apart exactly if removing one symbol from one of them, or from both at the same place,
 //! makes them equal. So every listed plate is filed under itself and under each of its forms with a symbol removed,
-//! and a read is looked up under its own such forms. A swap of two neighbors leaves the same if the one or the other of
-//! them is removed, so that it is found at the same places, if it is asked for. What is filed is no entry but the way back: which symbol was
-//! removed from where, beside a few bits of the hash, in 16 bits. The listed plate is put together from the read and
-//! these, and looked up as an equal one; what the few bits let through by mistake is not found there.
+//! and a read is looked up under its own such forms. A swap of two neighbors leaves the same if one of them is removed
+//! from either plate, so it is found there too, where asked for. What is filed is no entry but the way back: which
+//! symbol was removed from where, beside a few bits of the hash, in 16 bits. The listed plate is put together from the
+//! read and these, and looked up as an equal one; what the few bits let through by mistake is not found there.
 //!
 //! Guarantees that no listed plate one edit away is missed, and that each is given once per read.
 
