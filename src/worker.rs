@@ -299,7 +299,7 @@ pub trait Process {
 
     /// Called before the first reads of newly assigned partitions are judged, with the earliest timestamp of their
     /// records, in milliseconds since 1970: whatever others know of these partitions is to be fetched now. May
-    /// take its time.
+    /// take its time, or answer `false` and be called again a turn later.
     ///
     /// # Errors
     /// When the reads cannot be judged; the worker ends.
@@ -307,9 +307,9 @@ pub trait Process {
         &mut self,
         partitions: &[Partition],
         earliest_ms: Option<i64>,
-    ) -> Result<(), ProcessError> {
+    ) -> Result<bool, ProcessError> {
         let _ = (partitions, earliest_ms);
-        Ok(())
+        Ok(true)
     }
 
     /// Called when partitions are gone.

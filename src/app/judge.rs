@@ -124,7 +124,7 @@ impl Process for Judge {
         Some(OutRecord { payload, ..record.clone() })
     }
 
-    fn first_reads(&mut self, _: &[Partition], earliest_ms: Option<i64>) -> Result<(), ProcessError> {
+    fn first_reads(&mut self, _: &[Partition], earliest_ms: Option<i64>) -> Result<bool, ProcessError> {
         let snapshot = self.pin();
         self.memory.recall(&snapshot, earliest_ms)
     }

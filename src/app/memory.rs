@@ -13,7 +13,7 @@ use crate::kafka::{AlertTail, KafkaError};
 use crate::pipeline;
 use crate::policy::suppression::Suppression;
 use crate::snapshot::Snapshot;
-use crate::worker::ProcessError;
+use crate::worker::{Mode, ProcessError};
 
 /// See the module.
 #[derive(Clone)]
@@ -39,7 +39,13 @@ impl AlertMemory {
     /// # Errors
     /// If the clients cannot be made.
     pub(super) fn new(config: &Config, shadow: bool) -> Result<Self, KafkaError> {
-        let tail = || AlertTail::new(&config.kafka, config.alert_topics()).map(Mutex::new).map(Arc::new);
+        let in_transactions = config.mode(shadow) == Mode::ExactlyOnce;
+        let tail = || {
+            let tail = AlertTail::new(&config.kafka, config.alert_topics())?;
+            let timeout = config.kafka.transaction_timeout;
+            let tail = if in_transactions { tail.patient(timeout) } else { tail };
+            Ok::<_, KafkaError>(Arc::new(Mutex::new(tail)))
+        };
         let late_after = config.pipeline.late_after;
         Ok(Self {
             suppression: Suppression::new(config.remembered_alerts),
@@ -49,13 +55,14 @@ impl AlertMemory {
     }
 
     /// Remembers every alert that reads written from `earliest_ms` on could repeat, by the rules of the lists now.
+    /// Whether it does: if not, it is to be asked again.
     ///
     /// # Errors
     /// If the alert topics cannot be read: without them a repeat could not be told.
-    pub(super) fn recall(&self, snapshot: &Snapshot, earliest_ms: Option<i64>) -> Result<(), ProcessError> {
+    pub(super) fn recall(&self, snapshot: &Snapshot, earliest_ms: Option<i64>) -> Result<bool, ProcessError> {
         let windows = snapshot.lists().iter().map(|list| list.settings.suppression.window);
         let longest = windows.max().unwrap_or_default();
-        let Some(tail) = self.tail.as_ref().filter(|_| !longest.is_zero()) else { return Ok(()) };
+        let Some(tail) = self.tail.as_ref().filter(|_| !longest.is_zero()) else { return Ok(true) };
         let now_ms = Timestamp::now().as_millisecond();
         let reach = self.lateness.saturating_add(longest).as_millis();
         let reach = i64::try_from(reach).unwrap_or(i64::MAX);
@@ -74,10 +81,10 @@ impl AlertMemory {
         // A list that came with a reload may have a topic of its own.
         tail.follow(snapshot.lists().iter().map(|list| &*list.settings.alert_topic));
         let covered = tail.cover(since_ms, restore);
-        covered.map_err(|error| ProcessError(format!("alerts cannot be read back: {error}")))?;
+        let report = covered.map_err(|error| ProcessError(format!("alerts cannot be read back: {error}")))?;
         if strange > 0 {
             tracing::warn!(strange, "records of the alert topics are no alerts of this schema");
         }
-        Ok(())
+        Ok(!report.waiting)
     }
 }

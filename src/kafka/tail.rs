@@ -6,9 +6,10 @@
 //!
 //! Guarantees that every alert which was committed before [`AlertTail::cover`] was called, and written since the
 //! given time, is handed over at least once. An alert of a transaction that is under way just then is waited for
-//! for some seconds; of an instance that died in the middle of one it takes until its transaction times out, and
-//! then the reads are judged without it: in doubt, alert. Alerts may be handed over more than once and in any
-//! order.
+//! for some seconds. Of an instance that died in the middle of one, and does not come back, it takes until its
+//! transaction times out, and whatever others have committed behind it is not told either: an [`AlertTail::patient`]
+//! tail asks to be asked again until then. Whoever reads committed sees no later alert sooner, so this costs nothing.
+//! After that, reads are judged without: in doubt, alert. Alerts may be handed over more than once and in any order.
 //!
 //! A broker that cannot look up offsets by time gets a bounded tail: the last records of each partition.
 
@@ -28,6 +29,10 @@ use super::{KafkaError, KafkaSettings, client_config};
 const BOUNDED_TAIL: i64 = 20_000;
 /// How long a transaction that is under way is waited for.
 const OPEN_TRANSACTIONS: Duration = Duration::from_secs(5);
+/// How long a patient tail waits in one call.
+const SLICE: Duration = Duration::from_millis(500);
+/// How much later than by its timeout a broker ends a transaction: it looks for them every ten seconds.
+const BROKERS_DELAY: Duration = Duration::from_secs(15);
 /// Pause before a topic that could not be read is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Longest single request.
@@ -45,6 +50,18 @@ pub struct AlertTail {
     /// Everything since then has been handed over, up to `next`.
     covered_since_ms: Option<i64>,
     next: HashMap<(usize, i32), i64>,
+    /// How long one transaction is waited for over all calls.
+    patience: Duration,
+    /// What was found open last, and since when.
+    open: Option<(Open, Instant)>,
+}
+
+/// A partition of a topic that a transaction holds at an offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Open {
+    topic: usize,
+    partition: i32,
+    stable: i64,
 }
 
 /// What was read back.
@@ -54,6 +71,8 @@ pub struct TailReport {
     pub alerts: u64,
     /// Partitions of which only a bounded tail was read, because the broker could not look up by time.
     pub bounded: usize,
+    /// Nothing was read, because a transaction is under way that will be ended: to be called again.
+    pub waiting: bool,
 }
 
 /// Where a partition is read from and to.
@@ -93,7 +112,15 @@ impl AlertTail {
             timeout: settings.connect_timeout,
             covered_since_ms: None,
             next: HashMap::new(),
+            patience: Duration::ZERO,
+            open: None,
         })
+    }
+
+    /// Waits for transactions until the broker gives them up, which it does after this timeout.
+    #[must_use]
+    pub fn patient(self, transaction_timeout: Duration) -> Self {
+        Self { patience: transaction_timeout + BROKERS_DELAY, ..self }
     }
 
     /// Follows these topics too. Where one is new, what is covered next is handed over again for all of them.
@@ -112,6 +139,9 @@ impl AlertTail {
     /// When a topic cannot be read to its end in time.
     pub fn cover(&mut self, since_ms: i64, mut alert: impl FnMut(&[u8])) -> Result<TailReport, KafkaError> {
         let deadline = Instant::now() + self.timeout;
+        if self.is_to_wait(deadline)? {
+            return Ok(TailReport { waiting: true, ..TailReport::default() });
+        }
         let afresh = self.covered_since_ms.is_none_or(|covered| since_ms < covered);
         if afresh {
             self.next.clear();
@@ -133,6 +163,56 @@ impl AlertTail {
         }
         info!(alerts = report.alerts, bounded = report.bounded, "alerts read back");
         Ok(report)
+    }
+
+    /// Whether a transaction is under way for which there is patience left.
+    fn is_to_wait(&mut self, deadline: Instant) -> Result<bool, KafkaError> {
+        if self.patience.is_zero() {
+            return Ok(false);
+        }
+        let open = loop {
+            match self.find_open(deadline) {
+                Ok(open) => break open,
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(error) => {
+                    warn!(%error, "trying again to read alerts back");
+                    std::thread::park_timeout(RETRY_PAUSE);
+                }
+            }
+        };
+        let before = self.open.filter(|(before, _)| Some(*before) == open);
+        self.open = before.or(open.map(|open| (open, Instant::now())));
+        if let Some((open, _)) = self.open.filter(|_| before.is_none()) {
+            info!(topic = self.topics[open.topic], open.partition, "waiting for a transaction to end");
+        }
+        Ok(self.open.is_some_and(|(_, since)| since.elapsed() < self.patience))
+    }
+
+    /// A transaction that was under way and is not ended in a moment.
+    fn find_open(&self, deadline: Instant) -> Result<Option<Open>, KafkaError> {
+        let until = Instant::now() + SLICE;
+        for topic in 0..self.topics.len() {
+            for Stretch { partition, end, .. } in self.stretches(topic, deadline)? {
+                loop {
+                    let stable = self.stable(topic, partition, deadline)?;
+                    if stable >= end {
+                        break;
+                    }
+                    if Instant::now() >= until {
+                        return Ok(Some(Open { topic, partition, stable }));
+                    }
+                    std::thread::park_timeout(Duration::from_millis(20));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// How far a partition reaches, transactions under way left out.
+    fn stable(&self, topic: usize, partition: i32, deadline: Instant) -> Result<i64, KafkaError> {
+        let name = self.topics[topic].as_str();
+        let ends = self.reader.fetch_watermarks(name, partition, left(deadline));
+        Ok(ends.map_err(|error| self.failed(name, &error))?.1)
     }
 
     fn cover_topic(
@@ -178,8 +258,7 @@ impl AlertTail {
         let until = Instant::now() + OPEN_TRANSACTIONS;
         for stretch in stretches {
             loop {
-                let ends = self.reader.fetch_watermarks(name, stretch.partition, left(deadline));
-                let stable = ends.map_err(|error| self.failed(name, &error))?.1;
+                let stable = self.stable(topic, stretch.partition, deadline)?;
                 if stable >= stretch.end {
                     break;
                 }

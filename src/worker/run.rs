@@ -263,8 +263,10 @@ where
         if !self.settle_before_first_reads()? {
             return Ok(false);
         }
+        if !self.process.first_reads(&first, earliest)? {
+            return Ok(false);
+        }
         self.fresh.retain(|partition| !first.contains(partition));
-        self.process.first_reads(&first, earliest)?;
         Ok(true)
     }
 

@@ -129,6 +129,35 @@ fn real_kafka_a_transaction_that_nobody_ends_is_not_waited_for_beyond_a_few_seco
 }
 
 #[test]
+fn real_kafka_a_patient_tail_asks_to_be_asked_again_until_the_broker_gives_a_transaction_up() {
+    let Some(brokers) = real_broker() else { return };
+    let corner = Corner::real(&brokers, "tail-patient", 1);
+    let mut config = rdkafka::ClientConfig::new();
+    config.set("bootstrap.servers", &brokers).set("transactional.id", corner.name.as_str());
+    let dead: BaseProducer = config.set("transaction.timeout.ms", "1000").create().unwrap();
+    dead.init_transactions(PATIENCE).unwrap();
+    dead.begin_transaction().unwrap();
+    publish(&dead, &corner, 0, 1, "of one that died");
+    dead.flush(PATIENCE).unwrap();
+    let alive = corner.producer();
+    publish(&alive, &corner, 0, 2, "behind it");
+    alive.flush(PATIENCE).unwrap();
+    let tail = AlertTail::new(&corner.settings, vec![corner.alerts()]).unwrap();
+    let mut tail = tail.patient(Duration::from_secs(1));
+    let (mut alerts, mut calls) = (Vec::new(), 0);
+    corner.wait_until("the alerts", || {
+        calls += 1;
+        let told = |payload: &[u8]| alerts.push(String::from_utf8_lossy(payload).into_owned());
+        let began = Instant::now();
+        let waiting = tail.cover(NOON, told).unwrap().waiting;
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        !waiting
+    });
+    assert!(calls > 1, "it was not open");
+    assert_eq!(alerts, ["behind it"]);
+}
+
+#[test]
 fn a_broker_that_cannot_look_up_by_time_gives_a_bounded_tail() {
     let broker = MockBroker::start().unwrap();
     let corner = Corner::mock(&broker, "tail", 1);

@@ -306,6 +306,26 @@ fn the_first_reads_of_a_partition_are_announced_once_an_assignment() {
 }
 
 #[test]
+fn first_reads_wait_for_what_others_know_and_a_stop_does_not() {
+    for (not_yet, published) in [(3, 1), (usize::MAX, 0)] {
+        let broker = Broker::new(1);
+        let echo = Echo { not_yet: Arc::new(Mutex::new(not_yet)), ..Echo::default() };
+        produce(&broker, 0, ["hit"]);
+        let worker = broker.start_with(Mode::ExactlyOnce, settings(), echo.clone());
+        if published > 0 {
+            broker.wait_for("the alert", |state| state.published.len() == published);
+        } else {
+            while *echo.not_yet.lock().unwrap() > usize::MAX - 3 {
+                std::thread::yield_now();
+            }
+        }
+        stop(worker).unwrap();
+        assert_eq!(echo.first_reads.lock().unwrap().len(), published);
+        assert_eq!(broker.payloads("alerts").len(), published);
+    }
+}
+
+#[test]
 fn a_transaction_ends_before_the_first_reads_of_another_partition_are_prepared() {
     let broker = Broker::new(2);
     let mut settings = settings();

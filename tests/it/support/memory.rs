@@ -487,6 +487,8 @@ pub(crate) struct Echo {
     pub(crate) first_reads: Arc<Mutex<Vec<FirstReads>>>,
     /// Called when first reads are announced.
     pub(crate) before_first_reads: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// How often it answers that first reads cannot be judged yet.
+    pub(crate) not_yet: Arc<Mutex<usize>>,
     /// Whether there is a smaller form of an alert.
     pub(crate) shrinks: bool,
     /// Topic of alerts, if not `alerts`.
@@ -550,10 +552,15 @@ impl Process for Echo {
         &mut self,
         partitions: &[Partition],
         earliest_ms: Option<i64>,
-    ) -> Result<(), ProcessError> {
+    ) -> Result<bool, ProcessError> {
         self.before_first_reads.iter().for_each(|call| call());
+        let mut not_yet = self.not_yet.lock().unwrap();
+        if *not_yet > 0 {
+            *not_yet -= 1;
+            return Ok(false);
+        }
         self.first_reads.lock().unwrap().push((partitions.to_vec(), earliest_ms));
-        Ok(())
+        Ok(true)
     }
 
     fn committed(&mut self) {
