@@ -208,7 +208,7 @@ fn real_kafka_mixed_chaos_of_all_kinds_loses_nothing() {
         storms: &[Storm::Kill, Storm::Freeze, Storm::Cut, Storm::Delay, Storm::Hold],
         // In the short form each of them falls once.
         counts: (5, 50),
-        mixture: Mixture { garbage: 0.05, ..READS },
+        mixture: Mixture { garbage: 0.05, repeats: true, again: 0.05, ..READS },
         members: 2,
         ..PLAIN
     });
