@@ -50,18 +50,11 @@ pub struct AlertTail {
     /// Everything since then has been handed over, up to `next`.
     covered_since_ms: Option<i64>,
     next: HashMap<(usize, i32), i64>,
-    /// How long one transaction is waited for over all calls.
+    /// How long transactions are waited for over all calls.
     patience: Duration,
-    /// What was found open last, and since when.
-    open: Option<(Open, Instant)>,
-}
-
-/// A partition of a topic that a transaction holds at an offset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Open {
-    topic: usize,
-    partition: i32,
-    stable: i64,
+    /// Since when each call has found one under way: not the same one, or those of others that are slow but well
+    /// would be waited for without end, one after the other.
+    waiting_since: Option<Instant>,
 }
 
 /// What was read back.
@@ -113,7 +106,7 @@ impl AlertTail {
             covered_since_ms: None,
             next: HashMap::new(),
             patience: Duration::ZERO,
-            open: None,
+            waiting_since: None,
         })
     }
 
@@ -180,26 +173,27 @@ impl AlertTail {
                 }
             }
         };
-        let before = self.open.filter(|(before, _)| Some(*before) == open);
-        self.open = before.or(open.map(|open| (open, Instant::now())));
-        if let Some((open, _)) = self.open.filter(|_| before.is_none()) {
-            info!(topic = self.topics[open.topic], open.partition, "waiting for a transaction to end");
+        let Some((topic, partition)) = open else {
+            self.waiting_since = None;
+            return Ok(false);
+        };
+        if self.waiting_since.is_none() {
+            info!(topic = self.topics[topic], partition, "waiting for a transaction to end");
         }
-        Ok(self.open.is_some_and(|(_, since)| since.elapsed() < self.patience))
+        Ok(self.waiting_since.get_or_insert_with(Instant::now).elapsed() < self.patience)
     }
 
-    /// A transaction that was under way and is not ended in a moment.
-    fn find_open(&self, deadline: Instant) -> Result<Option<Open>, KafkaError> {
+    /// A topic and partition that a transaction holds which was under way and is not ended in a moment.
+    fn find_open(&self, deadline: Instant) -> Result<Option<(usize, i32)>, KafkaError> {
         let until = Instant::now() + SLICE;
         for topic in 0..self.topics.len() {
             for Stretch { partition, end, .. } in self.stretches(topic, deadline)? {
                 loop {
-                    let stable = self.stable(topic, partition, deadline)?;
-                    if stable >= end {
+                    if self.stable(topic, partition, deadline)? >= end {
                         break;
                     }
                     if Instant::now() >= until {
-                        return Ok(Some(Open { topic, partition, stable }));
+                        return Ok(Some((topic, partition)));
                     }
                     std::thread::park_timeout(Duration::from_millis(20));
                 }
