@@ -353,7 +353,7 @@ impl Index {
             near.filed::<SWAPS>(text, look.hash, look.at, |plate, edit| {
                 let change = self.change(edit);
                 // A swap is looked for around the read only.
-                if matches!(change, Change::Swapped { .. }) && via != Via::Read {
+                if SWAPS && matches!(change, Change::Swapped { .. }) && via != Via::Read {
                     return;
                 }
                 let edits = u8::from(change != Change::Nothing);
