@@ -17,9 +17,11 @@ use hotplate::matcher::Matcher;
 use hotplate::pipeline::{Pipeline, PipelineSettings};
 use hotplate::policy::MatchPolicy;
 use hotplate::read::{Decoded, Feed, Format, decode};
-use hotplate::snapshot::{List, ListSettings, Rules, Snapshot, SuppressionScope, SuppressionSettings};
+use hotplate::snapshot::{List, Rules, Snapshot};
 use hotplate::synth::{HotlistSpec, Layout as Written, Reader, Traffic, TrafficSpec};
 use jiff::{SignedDuration, Timestamp};
+
+use crate::support::lists::list_settings;
 
 const NOW: Timestamp = Timestamp::constant(1_793_620_800, 0);
 
@@ -65,17 +67,8 @@ fn list(id: &str, spec: &HotlistSpec) -> List {
     let mut csv = Vec::new();
     spec.write_csv(&mut csv).unwrap();
     let (hotlist, _) = load(&csv[..], &LoadSettings::default(), NOW).unwrap();
-    let settings = ListSettings {
-        id: id.to_owned(),
-        agency: None,
-        category: None,
-        priority: 5,
-        policy: MatchPolicy::default(),
-        alert_topic: Arc::from("alerts"),
-        shared: false,
-        suppression: SuppressionSettings { window: SignedDuration::ZERO, scope: SuppressionScope::Camera },
-    };
-    List { settings: Arc::new(settings), hotlist: Arc::new(hotlist), loaded_at: NOW }
+    let settings = list_settings(id, MatchPolicy::default());
+    List { settings, hotlist: Arc::new(hotlist), loaded_at: NOW }
 }
 
 fn snapshot_of(lists: Vec<List>) -> Snapshot {

@@ -13,10 +13,12 @@ use hotplate::pipeline::{Pipeline, PipelineSettings};
 use hotplate::plate::Plate;
 use hotplate::policy::MatchPolicy;
 use hotplate::read::Feed;
-use hotplate::snapshot::{List, ListSettings, Rules, Snapshot, SuppressionScope, SuppressionSettings};
+use hotplate::snapshot::{List, Rules, Snapshot};
 use hotplate::synth::{HotlistSpec, Layout, Reader, Traffic, TrafficSpec};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+
+use crate::support::lists::list_settings;
 
 const NOW: Timestamp = Timestamp::constant(1_793_620_800, 0);
 /// Reads of vehicles that are not listed, in the same shapes, one in twenty misread.
@@ -31,18 +33,9 @@ fn spec(entries: u64) -> HotlistSpec {
 fn snapshot(spec: &HotlistSpec) -> Snapshot {
     let mut csv = Vec::new();
     spec.write_csv(&mut csv).unwrap();
-    let settings = ListSettings {
-        id: "list".to_owned(),
-        agency: None,
-        category: None,
-        priority: 5,
-        policy: MatchPolicy::default(),
-        alert_topic: Arc::from("alerts"),
-        shared: false,
-        suppression: SuppressionSettings { window: SignedDuration::ZERO, scope: SuppressionScope::Camera },
-    };
+    let settings = list_settings("list", MatchPolicy::default());
     let hotlist = load(&csv[..], &LoadSettings::default(), NOW).unwrap().0;
-    let list = List { settings: Arc::new(settings), hotlist: Arc::new(hotlist), loaded_at: NOW };
+    let list = List { settings, hotlist: Arc::new(hotlist), loaded_at: NOW };
     Snapshot::build_unfiltered(vec![list], Rules::default()).unwrap()
 }
 

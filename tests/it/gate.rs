@@ -14,10 +14,12 @@ use hotplate::pipeline::{Pipeline, PipelineSettings};
 use hotplate::plate::Plate;
 use hotplate::policy::MatchPolicy;
 use hotplate::read::{Decoded, Feed, Format, ReadHead, decode};
-use hotplate::snapshot::{List, ListSettings, Rules, Snapshot, SuppressionScope, SuppressionSettings};
+use hotplate::snapshot::{List, Rules, Snapshot};
 use hotplate::synth::{Fields, HotlistSpec, Layout, Reader, Traffic, TrafficSpec};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+
+use crate::support::lists::list_settings;
 
 const NOW: Timestamp = Timestamp::constant(1_793_620_800, 0);
 const READS: u64 = 250;
@@ -30,17 +32,8 @@ fn snapshot(hotlist: &Arc<Hotlist>, edits: u8, listed_share: f64, possible: f64)
         max_hits: 1_000,
         ..MatchPolicy::default()
     };
-    let settings = ListSettings {
-        id: "list".to_owned(),
-        agency: None,
-        category: None,
-        priority: 5,
-        policy,
-        alert_topic: Arc::from("alerts"),
-        shared: false,
-        suppression: SuppressionSettings { window: SignedDuration::ZERO, scope: SuppressionScope::Camera },
-    };
-    let list = List { settings: Arc::new(settings), hotlist: Arc::clone(hotlist), loaded_at: NOW };
+    let settings = list_settings("list", policy);
+    let list = List { settings, hotlist: Arc::clone(hotlist), loaded_at: NOW };
     Snapshot::build(vec![list], Rules::default()).unwrap()
 }
 
