@@ -69,7 +69,8 @@ documented! {
         /// How long a start waits for the brokers.
         #[serde(with = "friendly")]
         pub connect_timeout: Duration,
-        /// How long the coordinator waits for an open transaction before it aborts it; exactly once only.
+        /// How long the coordinator waits for an open transaction before it aborts it; exactly once only. After an
+        /// instance died, who takes its partitions over waits as long, and up to 15 s.
         #[serde(with = "friendly")]
         pub transaction_timeout: Duration,
         /// What is fetched ahead.
