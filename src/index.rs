@@ -11,6 +11,7 @@
 //! nothing of validity, jurisdiction or score: that is the matcher's.
 
 mod bloom;
+mod eight;
 mod exact;
 mod find;
 mod lines;

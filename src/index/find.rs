@@ -28,6 +28,8 @@ pub struct Scratch {
     /// By bits, the queries of which texts were laid out as one.
     merged: u64,
     looks: Vec<Look>,
+    /// Looks by their position, and the slots that may be what is looked for, by bits.
+    promising: Vec<(u32, u32)>,
     ways: Vec<Way>,
     answers: Vec<Answer>,
     hints: Vec<Hint>,
@@ -343,14 +345,25 @@ impl Index {
     }
 
     fn gather_near<const SWAPS: bool>(&self, near: &Near, looks: usize, scratch: &mut Scratch) {
-        let Scratch { lanes, looks: all, ways, .. } = scratch;
-        let looks = &mut all[..looks];
-        let own = |look: Look| symbol(lanes[look.lane as usize].text, look.at.into());
-        let promising = thin(looks, |look| near.is_promising::<SWAPS>(look.hash, look.at, || own(look)));
-        for look in &looks[..promising] {
+        let Scratch { lanes, looks: all, promising, ways, .. } = scratch;
+        // As long as the looks may ever be, so that it grows no more once they do not.
+        if promising.len() < all.len() {
+            promising.resize(all.len(), (0, 0));
+        }
+        let looks = &all[..looks];
+        // Thinned without a branch, as the forms were.
+        let mut count = 0;
+        for (look, nth) in looks.iter().zip(0..) {
+            let own = || symbol(lanes[look.lane as usize].text, look.at.into());
+            let (places, goes_on) = near.places::<SWAPS>(look.hash, look.at, own);
+            promising[count] = (nth, places);
+            count += usize::from((places != 0) | goes_on);
+        }
+        for &(nth, places) in &promising[..count] {
+            let look = &looks[nth as usize];
             let Lane { text, query, via, reach, .. } = lanes[look.lane as usize];
             let first = ways.len();
-            near.filed::<SWAPS>(text, look.hash, look.at, |plate, edit| {
+            near.filed::<SWAPS>(text, look.hash, look.at, places, |plate, edit| {
                 let change = self.change(edit);
                 // A swap is looked for around the read only.
                 if SWAPS && matches!(change, Change::Swapped { .. }) && via != Via::Read {

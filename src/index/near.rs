@@ -10,8 +10,9 @@
 //! Guarantees that no listed plate one edit away is missed, and that each is given once per read.
 
 use super::IndexError;
+use super::eight::{self, Eight};
 use super::lines::{Added, Line, Source, Table};
-use super::packed::{Packed, hash, hashes_of_forms, insert, len, remove, symbol};
+use super::packed::{Packed, hash, hashes_of_forms, insert, len, remove, substitute, symbol};
 use super::prefetch::prefetch;
 
 /// What is filed under one form: 6 bits of hash, 4 bits of position, 6 bits of symbol; a plate under itself has
@@ -142,35 +143,16 @@ impl Wanted {
         Self { swapped: fingerprint(hash) | position(usize::from(at) + 1) | Slot::from(own()), ..wanted }
     }
 
-    /// Which slots are wanted, by bits. Four slots are compared as one word, and the highest bits of the four moved
-    /// together by a product, because the compiler turns nothing else that tells the places into vector instructions;
-    /// a loop over the words instead is often left at a place that was not predicted.
+    /// Which slots are wanted, by bits.
     #[inline]
-    fn places<const SWAPS: bool>(self, slots: &[Slot; SLOTS]) -> u32 {
-        const LOW: u64 = 0x7FFF_7FFF_7FFF_7FFF;
-        const TOGETHER: u64 = 0x0001_0002_0004_0008;
-        let across = |slot: Slot| u64::from(slot) * 0x0001_0001_0001_0001;
-        let zero = |word: u64| !((word & LOW).wrapping_add(LOW) | word | LOW);
-        let (mask, slot) = (across(self.mask), across(self.slot));
-        let (itself, swapped) = (across(self.itself), across(self.swapped));
-        (0..SLOTS / 4).fold(0, |places, nth| {
-            let word = (0..4).fold(0, |word, at| word | u64::from(slots[4 * nth + at]) << (16 * at));
-            let four = (zero(word & mask ^ slot)
-                | zero(word ^ itself)
-                | if SWAPS { zero(word ^ swapped) } else { 0 })
-                >> 15;
-            places | ((four.wrapping_mul(TOGETHER) >> 48) as u32) << (4 * nth)
-        })
-    }
-
-    /// Whether one of some slots is wanted. Sixteen bits a comparison, so that eight are compared at once.
-    #[inline]
-    fn is_among<const SWAPS: bool>(self, slots: &[Slot]) -> bool {
-        let all = slots.iter().fold(0, |any: Slot, &slot| {
-            let any = any | Slot::from(slot & self.mask == self.slot) | Slot::from(slot == self.itself);
-            if SWAPS { any | Slot::from(slot == self.swapped) } else { any }
-        });
-        all != 0
+    fn places<const SWAPS: bool>(self, line: &Slots) -> u32 {
+        let (eights, _) = line.0.as_chunks::<8>();
+        let wanted = |nth: usize| {
+            let eight = Eight::new(&eights[nth]);
+            let wanted = eight.masked(self.mask).equal(self.slot).or(eight.equal(self.itself));
+            if SWAPS { wanted.or(eight.equal(self.swapped)) } else { wanted }
+        };
+        eight::places(wanted(0), wanted(1)) | eight::places(wanted(2), wanted(3)) << 16
     }
 }
 
@@ -187,20 +169,22 @@ impl Near {
         prefetch(self.table.home(hash));
     }
 
-    /// Whether a look at a form may find something: the form that is a read without the symbol at `at`, which is `own`,
-    /// or the read itself with [`ITSELF`] or [`ALONE`]. Without a branch, so that many looks are under way at a time.
+    /// Which slots of its line a look at a form may find something in, by bits, and whether the search goes on behind
+    /// them: the form that is a read without the symbol at `at`, which is `own`, or the read itself with [`ITSELF`] or
+    /// [`ALONE`]. Without a branch, so that many looks are under way at a time.
     #[inline]
-    pub(super) fn is_promising<const SWAPS: bool>(
+    pub(super) fn places<const SWAPS: bool>(
         &self,
         hash: u64,
         at: u8,
         own: impl FnOnce() -> u8,
-    ) -> bool {
+    ) -> (u32, bool) {
         let line = self.table.home(hash);
-        Wanted::of::<SWAPS>(hash, at, own).is_among::<SWAPS>(&line.0) | line.is_full()
+        (Wanted::of::<SWAPS>(hash, at, own).places::<SWAPS>(line), line.is_full())
     }
 
-    /// Gives every listed plate that is filed under a form of `read`, and what differs: nothing, or a symbol less,
+    /// Gives every listed plate that is filed under a form of `read`, of whose first line the places are `home`, and
+    /// what differs: nothing, or a symbol less,
     /// more, another at `at`, or, with `SWAPS`, the two from `at` on swapped. Each is given for one form only; twice
     /// where two forms agree in hash bits and in what was removed, as they are filed alike. A few are not listed.
     pub(super) fn filed<const SWAPS: bool>(
@@ -208,11 +192,13 @@ impl Near {
         read: Packed,
         hash: u64,
         at: u8,
+        home: u32,
         mut found: impl FnMut(Packed, Edit),
     ) {
         let wanted = Wanted::of::<SWAPS>(hash, at, || symbol(read, at.into()));
+        let mut known = Some(home);
         for line in self.table.walk(hash) {
-            let mut places = wanted.places::<SWAPS>(&line.0);
+            let mut places = known.take().unwrap_or_else(|| wanted.places::<SWAPS>(line));
             while places != 0 {
                 let slot = line.0[places.trailing_zeros() as usize % SLOTS];
                 places &= places - 1;
@@ -243,7 +229,7 @@ fn same_or_shorter(read: Packed, place: u8, slot: Slot, itself: bool, found: &mu
     let code = low_symbol(slot);
     if !itself {
         if code != own {
-            found(insert(remove(read, at), at, code), Edit::Substituted { at: place, code });
+            found(substitute(read, at, own ^ code), Edit::Substituted { at: place, code });
         }
     } else if len(read) > 1 && (at == 0 || symbol(read, at - 1) != own) {
         // In a run of one symbol it makes no difference which is missing: the first stands for all.

@@ -103,6 +103,11 @@ pub(super) fn remove(packed: Packed, at: usize) -> Packed {
     packed & below | packed >> BITS & !below
 }
 
+/// With the symbol at `at` changed by these bits.
+pub(super) fn substitute(packed: Packed, at: usize, bits: u8) -> Packed {
+    packed ^ Packed::from(bits) << (BITS * at)
+}
+
 /// With `code` inserted, so that it stands at `at`.
 pub(super) fn insert(packed: Packed, at: usize, code: u8) -> Packed {
     let below = (1 << (BITS * at)) - 1;

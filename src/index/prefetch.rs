@@ -1,4 +1,4 @@
-//! Asking memory early: the one place of the index that is not safe Rust.
+//! Asking memory early, which takes `unsafe`.
 //!
 //! Owns the hint that a place will be read soon. It changes no value, and does nothing where the processor has none
 //! or the standard library does not offer it; what it points at is borrowed, so it is there.
