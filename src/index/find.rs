@@ -448,6 +448,9 @@ impl Index {
     fn fit<Q: Queries + ?Sized>(&self, rest: &Rest<'_, Q>, count: usize, scratch: &mut Scratch) {
         let (Scratch { fits, hints, .. }, ask) = (scratch, rest.ask);
         fits.clear();
+        hints.clear();
+        // Most texts hold no literal: without this the list would still grow after thousands of reads.
+        hints.reserve(LANES);
         if self.patterns.is_empty() || ask.patterns == PatternScope::Nothing {
             return;
         }

@@ -27,9 +27,9 @@ pub(super) struct Literals {
 }
 
 impl Literals {
-    /// A filter for literals of two to four codes, the first of which may be `begin`; none where it would let
-    /// everything through.
-    pub(super) fn new(literals: &[Vec<u8>], begin: u8) -> Option<Self> {
+    /// A filter for literals of two to four codes, of which `information` tells how seldom plates hold some; none
+    /// where it would let everything through.
+    pub(super) fn new(literals: &[Vec<u8>], information: impl Fn(&[u8]) -> u32) -> Option<Self> {
         if literals.len() > MOST_LITERALS {
             return None;
         }
@@ -38,8 +38,11 @@ impl Literals {
             // Of four codes three decide, those that say the most.
             let (first, second, third) = match *literal.as_slice() {
                 [first, second] => (first, second, None),
-                [first, second, third, fourth] if first == begin => (second, third, Some(fourth)),
-                [first, second, third] | [first, second, third, _] => (first, second, Some(third)),
+                [first, second, third] => (first, second, Some(third)),
+                [_, second, third, fourth] if information(&literal[1..]) > information(&literal[..3]) => {
+                    (second, third, Some(fourth))
+                }
+                [first, second, third, _] => (first, second, Some(third)),
                 _ => return None,
             };
             let both = u64::from(second) << BITS | u64::from(first);
@@ -86,6 +89,11 @@ mod tests {
 
     use super::*;
 
+    /// Codes that are no end of a plate.
+    fn known(codes: &[u8]) -> u32 {
+        codes.iter().map(|code| u32::from(*code < 62)).sum()
+    }
+
     fn codes(text: &[u8]) -> Packed {
         text.iter().rev().fold(0, |sum, &code| sum << BITS | Packed::from(code))
     }
@@ -102,7 +110,7 @@ mod tests {
             let at = at.min(text.len() - length);
             let mut literals = others;
             literals.push(text[at..at + length].to_vec());
-            let filter = Literals::new(&literals, 62).expect("few literals");
+            let filter = Literals::new(&literals, known).expect("few literals");
             let range = filter.may_be_in(codes(&text), symbols.len());
             prop_assert!(range.start <= at && at + length <= range.end, "{range:?}");
         }
@@ -111,7 +119,7 @@ mod tests {
     #[test]
     fn most_texts_hold_none_of_a_thousand_literals_and_are_ruled_out() {
         let literal = |n: u32| vec![62, 1 + (n % 36) as u8, 1 + (n / 36 % 36) as u8, 25];
-        let filter = Literals::new(&(0..1000).map(literal).collect::<Vec<_>>(), 62).expect("few literals");
+        let filter = Literals::new(&(0..1000).map(literal).collect::<Vec<_>>(), known).expect("few literals");
         let text =
             |n: u32| [&[62_u8][..], &[1 + (n % 10) as u8; 3], &[11 + (n / 10 % 26) as u8; 4], &[63]].concat();
         let let_through = (0..260).filter(|&n| !filter.may_be_in(codes(&text(n)), 7).is_empty()).count();
@@ -120,8 +128,8 @@ mod tests {
 
     #[test]
     fn there_is_no_filter_where_it_would_let_everything_through() {
-        assert!(Literals::new(&[vec![5]], 62).is_none());
+        assert!(Literals::new(&[vec![5]], known).is_none());
         let many: Vec<Vec<u8>> = (0..=MOST_LITERALS).map(|_| vec![1, 2, 3]).collect();
-        assert!(Literals::new(&many, 62).is_none());
+        assert!(Literals::new(&many, known).is_none());
     }
 }
