@@ -1,9 +1,10 @@
 //! Eight numbers of sixteen bits, compared at once.
 //!
 //! Owns the one place that names a processor's instructions for this, which takes `unsafe`, because not every processor
-//! has all instructions; every x86-64 one has these. Elsewhere the same is done number by number. The compiler finds them by itself where a
-//! comparison is only counted or joined, but not where the places are wanted: the best it made of that was a product
-//! for each four numbers, with which a miss on a million plates took 8 % longer, on ten million 10 %.
+//! has all instructions; every x86-64 one has these. Elsewhere the same is done number by number. The compiler finds
+//! them by itself where a comparison is only counted or joined, but not where the places are wanted: the best it made
+//! of that was a product for each four numbers, with which a miss on a million plates took 8 % longer, on ten million
+//! 10 %.
 
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) use portable::{Eight, places};

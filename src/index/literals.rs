@@ -1,7 +1,7 @@
 //! Where in a text a literal may begin, if anywhere: the filter in front of the automaton.
 //!
 //! Owns, for each two codes, which third ones follow them in some literal. Nine looks into 16 KiB answer for most
-//! reads; the automaton over a thousand literals takes 2 MiB, of which other tables leave nothing in the caches from
+//! reads; the automaton over a thousand literals takes 0.6 MiB, of which other tables leave nothing in the caches from
 //! one read to the next. Made for up to [`MOST_LITERALS`]; with more, too many texts would seem to hold one by chance.
 //! Asking for whole literals by their hash at each place of a text took twice as long, and once more at those that
 //! this lets through was no quicker.

@@ -184,9 +184,9 @@ impl Near {
     }
 
     /// Gives every listed plate that is filed under a form of `read`, of whose first line the places are `home`, and
-    /// what differs: nothing, or a symbol less,
-    /// more, another at `at`, or, with `SWAPS`, the two from `at` on swapped. Each is given for one form only; twice
-    /// where two forms agree in hash bits and in what was removed, as they are filed alike. A few are not listed.
+    /// what differs: nothing, or a symbol less, more, another at `at`, or, with `SWAPS`, the two from `at` on swapped.
+    /// Each is given for one form only; twice where two forms agree in hash bits and in what was removed, as they are
+    /// filed alike. A few are not listed.
     pub(super) fn filed<const SWAPS: bool>(
         &self,
         read: Packed,
