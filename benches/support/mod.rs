@@ -3,6 +3,8 @@
 //! Every bench compiles its own copy and uses what it needs of it.
 #![allow(dead_code, unreachable_pub, reason = "each bench uses a part")]
 
+#[path = "../../tests/it/support/lists.rs"]
+mod lists;
 pub mod oracle;
 
 use std::sync::Arc;
@@ -14,9 +16,11 @@ use hotplate::index::{Ask, Match, PatternScope, Query, Reach, Scratch};
 use hotplate::pipeline::{Pipeline, PipelineSettings};
 use hotplate::policy::{MatchKind, MatchPolicy};
 use hotplate::read::Feed;
-use hotplate::snapshot::{List, ListSettings, Rules, Snapshot, SuppressionScope, SuppressionSettings};
+use hotplate::snapshot::{List, Rules, Snapshot};
 use hotplate::synth::{HotlistSpec, Layout, Reader, SynthRead, Traffic, TrafficSpec};
 use jiff::{SignedDuration, Timestamp};
+
+use lists::list_settings;
 
 pub const NOW: Timestamp = Timestamp::constant(1_793_620_800, 0);
 pub const READS: u64 = 4096;
@@ -40,17 +44,7 @@ pub fn with_patterns(mut spec: HotlistSpec, share: f64) -> HotlistSpec {
 
 pub fn list(id: &str, hotlist: &Arc<Hotlist>, kinds: &[MatchKind]) -> List {
     let policy = MatchPolicy { kinds: kinds.to_vec(), ..MatchPolicy::default() };
-    let settings = ListSettings {
-        id: id.to_owned(),
-        agency: None,
-        category: None,
-        priority: 5,
-        policy,
-        alert_topic: Arc::from("alerts"),
-        shared: false,
-        suppression: SuppressionSettings { window: SignedDuration::ZERO, scope: SuppressionScope::Camera },
-    };
-    List { settings: Arc::new(settings), hotlist: Arc::clone(hotlist), loaded_at: NOW }
+    List { settings: list_settings(id, policy), hotlist: Arc::clone(hotlist), loaded_at: NOW }
 }
 
 pub fn snapshot(lists: Vec<List>) -> Snapshot {
