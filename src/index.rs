@@ -10,6 +10,7 @@
 //! Guarantees that no entry within reach is missed, and that each is given once per read by its best way. Knows
 //! nothing of validity, jurisdiction or score: that is the matcher's.
 
+mod anchors;
 mod bloom;
 mod eight;
 mod exact;

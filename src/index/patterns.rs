@@ -5,7 +5,7 @@
 //! tested one by one with a mask and a comparison, and with [`Pattern::matches`] where runs in the middle make that
 //! necessary; a handful of patterns that have no literal to speak of are tested on every text. Patterns whose
 //! positions of `?` many share are looked up by hash instead. No pattern is lost: a plate that fits a pattern holds
-//! each of its literals. A filter (`literals`) spares most texts the automaton.
+//! each of its literals. Filters (`anchors`, and `literals` for what these do not take) spare most texts the automaton.
 //!
 //! Measured for a read against 1,000 patterns: the dense automaton 10 ns, the compact one 45 ns. Against 100,000, with
 //! whole literals: 270 ns (57 MB) and 380 ns (5 MB); with literals of four codes the compact one takes 65 ns and the
@@ -17,9 +17,10 @@ use std::ops::{Range, RangeInclusive};
 use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::dfa::DFA;
 use aho_corasick::nfa::contiguous::NFA;
-use aho_corasick::{Anchored, MatchKind};
+use aho_corasick::{Anchored as Anchoring, MatchKind};
 
 use super::IndexError;
+use super::anchors::{Anchored, Anchors};
 use super::literals::Literals;
 use super::masks::{Known, Masks};
 use super::packed::{Alphabet, BITS, Packed, SHORT_SYMBOLS, len, symbol};
@@ -52,7 +53,8 @@ const COMPARED_MASK: u64 = (1 << (BITS * COMPARED)) - 1;
 pub(super) struct Patterns {
     folded: Alphabet,
     masks: Option<Masks>,
-    filter: Option<Literals>,
+    anchors: Anchors,
+    loose: Loose,
     automaton: Option<Automata>,
     // The first `bare` tests are of patterns whose best literal is a single symbol: every text is tested.
     bare: usize,
@@ -61,6 +63,15 @@ pub(super) struct Patterns {
     tests: Vec<Test>,
     // Patterns that a test does not decide alone, by the position of the test.
     in_full: HashMap<u32, Pattern>,
+}
+
+/// The literals of patterns that are not anchored.
+#[derive(Debug)]
+enum Loose {
+    Nothing,
+    Few(Literals),
+    /// Too many for a filter: any text may hold one.
+    Many,
 }
 
 /// The automaton, in the form that is quickest for its size.
@@ -116,23 +127,28 @@ impl Patterns {
         let mut all = Self {
             folded,
             masks,
-            filter: None,
+            anchors: Anchors::new(&[]).0,
+            loose: Loose::Nothing,
             automaton: None,
             bare: 0,
             starts: Vec::new(),
             tests: Vec::with_capacity(others.len()),
             in_full: HashMap::new(),
         };
-        let literals = all.add_tests(&others);
+        let anchored =
+            |(_, pattern): &(u32, Pattern)| Anchored::of(pattern, |symbol| all.folded.read_symbol(symbol));
+        let (anchors, taken) = Anchors::new(&others.iter().map(anchored).collect::<Vec<_>>());
+        all.anchors = anchors;
+        let literals = all.add_tests(&others, &taken);
         if !literals.is_empty() {
-            all.filter = Literals::new(&literals, information);
             all.automaton = Some(Automata::build(&literals)?);
         }
         Ok(all)
     }
 
-    /// Writes the tests, grouped by literal, and gives the literals.
-    fn add_tests(&mut self, patterns: &[(u32, Pattern)]) -> Vec<Literal> {
+    /// Writes the tests, grouped by literal, and gives the literals; those that are the only hope of a pattern which no
+    /// anchor has `taken` get a filter.
+    fn add_tests(&mut self, patterns: &[(u32, Pattern)], taken: &[bool]) -> Vec<Literal> {
         let shared = count_literals(&self.folded, patterns);
         let mut by_literal: Vec<(Literal, usize)> = Vec::with_capacity(patterns.len());
         for (nth, (_, pattern)) in patterns.iter().enumerate() {
@@ -143,12 +159,17 @@ impl Patterns {
         by_literal.sort_unstable_by(|(a, m), (b, n)| (a.len() > 1, a, m).cmp(&(b.len() > 1, b, n)));
         let single = by_literal.iter().take_while(|(literal, _)| literal.len() == 1).count();
         self.bare = if single <= MOST_BARE { single } else { 0 };
-        let mut distinct: Vec<Literal> = Vec::new();
+        let (mut distinct, mut loose) = (Vec::<Literal>::new(), Vec::<Literal>::new());
         for (literal, nth) in by_literal {
             let at = u32::try_from(self.tests.len()).expect("ids are 30 bits");
-            if self.tests.len() >= self.bare && distinct.last() != Some(&literal) {
-                distinct.push(literal);
-                self.starts.push(at);
+            if self.tests.len() >= self.bare {
+                if !taken[nth] && loose.last() != Some(&literal) {
+                    loose.push(literal.clone());
+                }
+                if distinct.last() != Some(&literal) {
+                    distinct.push(literal);
+                    self.starts.push(at);
+                }
             }
             let (id, pattern) = &patterns[nth];
             let test = Test::new(&self.folded, *id, pattern);
@@ -158,6 +179,9 @@ impl Patterns {
             self.tests.push(test);
         }
         self.starts.push(u32::try_from(self.tests.len()).expect("ids are 30 bits"));
+        if !loose.is_empty() {
+            self.loose = Literals::new(&loose, information).map_or(Loose::Many, Loose::Few);
+        }
         distinct
     }
 
@@ -185,16 +209,8 @@ impl Patterns {
                 }
                 self.test_bare(plate, codes, |id| found(number, id));
                 let text = with_ends(plate, codes);
-                let filter = self.filter.as_ref();
-                let part = filter.map_or(0..plate.len() + 2, |filter| filter.may_be_in(text, plate.len()));
-                if !part.is_empty() {
-                    return Some(Walker {
-                        plate,
-                        number,
-                        codes,
-                        ahead: cut(text, part),
-                        state: StateID::ZERO,
-                    });
+                if self.anchors.may_fit(codes) || self.loose.may_be_in(text, plate.len()) {
+                    return Some(Walker { plate, number, codes, ahead: text, state: StateID::ZERO });
                 }
             }
             None
@@ -249,12 +265,28 @@ impl Patterns {
             None => 0,
         };
         automaton
-            + self.filter.as_ref().map_or(0, Literals::bytes)
+            + self.anchors.bytes()
+            + self.loose.bytes()
             + self.masks.as_ref().map_or(0, Masks::bytes)
             + size_of_val(self.starts.as_slice())
             + size_of_val(self.tests.as_slice())
             + self.in_full.capacity() * size_of::<(u32, Pattern)>()
             + tokens
+    }
+}
+
+impl Loose {
+    #[inline]
+    fn may_be_in(&self, text: Packed, length: usize) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Few(literals) => literals.may_be_in(text, length),
+            Self::Many => true,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        if let Self::Few(literals) = self { literals.bytes() } else { 0 }
     }
 }
 
@@ -289,23 +321,14 @@ fn with_ends(plate: Plate, codes: Packed) -> Packed {
     (codes | Packed::from(END) << (BITS * plate.len())) << BITS | Packed::from(BEGIN)
 }
 
-/// Some of the codes, the first one lowest.
-#[inline]
-fn cut(codes: Packed, part: Range<usize>) -> Packed {
-    codes >> (BITS * part.start) & ((1 << (BITS * part.len())) - 1)
-}
-
 /// Gives each literal that stands in a text, once for each place.
 #[inline]
 fn walk(automaton: &impl Automaton, walkers: &mut [Walker], hints: &mut Vec<Hint>) {
-    let Ok(start) = automaton.start_state(Anchored::No) else { return };
+    let Ok(start) = automaton.start_state(Anchoring::No) else { return };
     // No literal is a beginning alone.
-    let begun = automaton.next_state(Anchored::No, start, BEGIN);
+    let begun = automaton.next_state(Anchoring::No, start, BEGIN);
     for walker in &mut *walkers {
-        walker.state = start;
-        if symbol(walker.ahead, 0) == BEGIN {
-            (walker.state, walker.ahead) = (begun, walker.ahead >> BITS);
-        }
+        (walker.state, walker.ahead) = (begun, walker.ahead >> BITS);
     }
     let longest = walkers.iter().map(|walker| len(walker.ahead)).max().unwrap_or_default();
     for _ in 0..longest {
@@ -314,7 +337,7 @@ fn walk(automaton: &impl Automaton, walkers: &mut [Walker], hints: &mut Vec<Hint
             // with a thousand patterns it took a read 7 ns more.
             let code = symbol(walker.ahead, 0);
             walker.ahead >>= BITS;
-            let state = automaton.next_state(Anchored::No, walker.state, code);
+            let state = automaton.next_state(Anchoring::No, walker.state, code);
             walker.state = state;
             if automaton.is_special(state) && automaton.is_match(state) {
                 hints.extend((0..automaton.match_len(state)).map(|nth| Hint {
