@@ -10,6 +10,7 @@
 mod canonical;
 mod detail;
 mod glance;
+mod habits;
 mod head;
 mod identity;
 mod openalpr;
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::plate::Plate;
+use habits::Habits;
 
 pub use detail::{Location, PlateRead, ReadCandidate, detail};
 pub use glance::glance;
@@ -153,6 +155,15 @@ pub struct Decoded {
     pub partial: Option<DecodeError>,
     /// Texts with escapes, one at a time.
     scratch: String,
+    /// How the last read was written.
+    habits: Written,
+}
+
+/// The keys of a read, and of its candidates.
+#[derive(Debug, Default)]
+struct Written {
+    of_read: Habits<canonical::Name>,
+    of_candidate: Habits<head::Said>,
 }
 
 impl Decoded {

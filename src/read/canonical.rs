@@ -14,6 +14,31 @@ struct Fields {
     by_character: bool,
 }
 
+/// What a key says that is of use here.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Name {
+    Plate,
+    Confidence,
+    Candidates,
+    CapturedAt,
+    CharacterConfidences,
+    #[default]
+    Other,
+}
+
+impl Name {
+    fn of(name: &[u8]) -> Self {
+        match name {
+            b"plate" => Self::Plate,
+            b"confidence" => Self::Confidence,
+            b"candidates" => Self::Candidates,
+            b"captured_at" => Self::CapturedAt,
+            b"character_confidences" => Self::CharacterConfidences,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// Appends the head of the one read.
 pub(super) fn head(text: &str, into: &mut Decoded) -> Result<(), DecodeError> {
     let start = into.candidates.len();
@@ -31,20 +56,20 @@ pub(super) fn head(text: &str, into: &mut Decoded) -> Result<(), DecodeError> {
 
 fn fields(scan: &mut Scan<'_>, into: &mut Decoded, start: usize) -> Result<Fields, Stop> {
     let mut fields = Fields::default();
-    let mut more = scan.open(b'}')?;
+    let (mut more, mut place) = (scan.open(b'}')?, 0);
     while more {
-        match scan.key()?.name(&mut into.scratch) {
-            b"plate" => fields.plate = plate(scan, &mut into.scratch)?,
-            b"confidence" => fields.confidence = number(scan)?,
-            b"candidates" => candidates(scan, into, start, Scale::Unit)?,
-            b"captured_at" => fields.captured_at = text(scan, &mut into.scratch, time::parse)?,
-            b"character_confidences" => {
+        match into.habits.of_read.key(scan, place, &mut into.scratch, Name::of)? {
+            Name::Plate => fields.plate = plate(scan, &mut into.scratch)?,
+            Name::Confidence => fields.confidence = number(scan)?,
+            Name::Candidates => candidates(scan, into, start, Scale::Unit)?,
+            Name::CapturedAt => fields.captured_at = text(scan, &mut into.scratch, time::parse)?,
+            Name::CharacterConfidences => {
                 fields.by_character = true;
                 scan.skip()?;
             }
-            _ => scan.skip()?,
+            Name::Other => scan.skip()?,
         }
-        more = scan.more(b'}')?;
+        (more, place) = (scan.more(b'}')?, place + 1);
     }
     Ok(fields)
 }

@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 
+use super::habits::Habits;
 use super::scan::{Scan, Stop};
 use super::{Candidate, DecodeError, Decoded, Format, NoPlate, ReadHead, canonical, openalpr, time};
 use crate::plate::{Plate, PlateError};
@@ -241,7 +242,7 @@ pub(super) fn candidates(
     }
     let mut more = scan.open(b']')?;
     while more {
-        if let Some(candidate) = candidate(scan, &mut into.scratch, scale)?
+        if let Some(candidate) = candidate(scan, &mut into.habits.of_candidate, &mut into.scratch, scale)?
             && into.candidates.len() - start < MAX_CANDIDATES
         {
             into.candidates.push(candidate);
@@ -251,19 +252,43 @@ pub(super) fn candidates(
     Ok(())
 }
 
-fn candidate(scan: &mut Scan<'_>, scratch: &mut String, scale: Scale) -> Result<Option<Candidate>, Stop> {
+/// What a candidate's key says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Said {
+    Plate,
+    Confidence,
+    #[default]
+    Other,
+}
+
+impl Said {
+    fn of(name: &[u8]) -> Self {
+        match name {
+            b"plate" => Self::Plate,
+            b"confidence" => Self::Confidence,
+            _ => Self::Other,
+        }
+    }
+}
+
+fn candidate(
+    scan: &mut Scan<'_>,
+    habits: &mut Habits<Said>,
+    scratch: &mut String,
+    scale: Scale,
+) -> Result<Option<Candidate>, Stop> {
     if scan.peek() != b'{' {
         return scan.skip().map(|_| None);
     }
     let (mut text, mut confidence) = (Field::Absent, Field::Absent);
-    let mut more = scan.open(b'}')?;
+    let (mut more, mut place) = (scan.open(b'}')?, 0);
     while more {
-        match scan.key()?.name(scratch) {
-            b"plate" => text = plate(scan, scratch)?,
-            b"confidence" => confidence = number(scan)?,
-            _ => scan.skip()?,
+        match habits.key(scan, place, scratch, Said::of)? {
+            Said::Plate => text = plate(scan, scratch)?,
+            Said::Confidence => confidence = number(scan)?,
+            Said::Other => scan.skip()?,
         }
-        more = scan.more(b'}')?;
+        (more, place) = (scan.more(b'}')?, place + 1);
     }
     let confidence = scale.head(confidence).unwrap_or(0.0);
     Ok(text.ok().and_then(Result::ok).map(|plate| Candidate { plate, confidence }))

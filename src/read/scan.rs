@@ -104,6 +104,17 @@ impl<'a> Scan<'a> {
         Ok(Key { raw, escaped })
     }
 
+    /// Steps over so many of the next sixteen bytes if those whose bits are set are these, first byte lowest.
+    #[inline(always)]
+    pub(super) fn starts_with(&mut self, bytes: u128, bits: u128, length: usize) -> bool {
+        let next = self.text.as_bytes().get(self.at..).and_then(<[u8]>::first_chunk);
+        let starts = next.is_some_and(|next| u128::from_le_bytes(*next) & bits == bytes);
+        if starts {
+            self.at += length;
+        }
+        starts
+    }
+
     /// A string.
     #[inline(always)]
     pub(super) fn quoted(&mut self) -> Result<Quoted<'a>, Stop> {

@@ -381,4 +381,58 @@ proptest! {
     fn head_and_detail_agree_on_damaged_payloads((format, payload) in mutated()) {
         agree(format, &payload);
     }
+
+    #[test]
+    fn what_came_before_a_payload_does_not_change_what_it_says(
+        payloads in proptest::collection::vec(written(), 2..8),
+    ) {
+        let mut warm = Decoded::default();
+        for payload in payloads {
+            warm.clear();
+            let result = decode(Format::Canonical, payload.as_bytes(), MAX, &mut warm);
+            let mut fresh = Decoded::default();
+            prop_assert_eq!(result, decode(Format::Canonical, payload.as_bytes(), MAX, &mut fresh), "{}", payload);
+            prop_assert_eq!(format!("{:?}", warm.reads), format!("{:?}", fresh.reads), "{}", payload);
+            prop_assert_eq!(&warm.candidates, &fresh.candidates, "{}", payload);
+        }
+    }
+}
+
+/// Keys that mean something, those that begin or look like them, and one too long to be guessed.
+const KEYS: [&str; 10] = [
+    "plate",
+    "plat",
+    "plates",
+    "pl\\u0061te",
+    "captured_at",
+    "confidence",
+    "candidates",
+    "character_confidences",
+    "",
+    "x",
+];
+
+/// A read whose keys come in any order, twice or not at all, with a blank here and there.
+fn written() -> impl Strategy<Value = String> {
+    let value = prop::sample::select(
+        &[
+            "\"AB1\"",
+            "0.5",
+            "\"2026-11-02T06:00:00Z\"",
+            "[{\"plate\":\"A1\",\"confidence\":0.2},{\"confidence\" :1,\"plate\":\"B2\",\"x\":{}}]",
+            "[{\"x\":\"A1\",\"plate\":\"C3\"}]",
+            "null",
+        ][..],
+    );
+    let between = prop::sample::select(&["\":", "\":", "\":", "\" :", "\""][..]);
+    let member = (prop::sample::select(&KEYS[..]), between, value)
+        .prop_map(|(key, between, value)| format!("\"{key}{between}{value}"));
+    let others = proptest::collection::vec(member, 0..6);
+    let required =
+        prop::sample::select(&["\"plate\":\"ZZ9\",\"captured_at\":\"2026-11-02T06:00:00Z\"", "\"x\":1"][..]);
+    (required, others, any::<bool>()).prop_map(|(required, others, blank)| {
+        let comma = if blank { " , " } else { "," };
+        let members: Vec<String> = [required.to_owned()].into_iter().chain(others).collect();
+        format!("{{{}}}", members.join(comma))
+    })
 }
