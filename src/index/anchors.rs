@@ -2,17 +2,18 @@
 //!
 //! Owns a few sets of places, counted from the beginning of the plate, and which symbols patterns have there. A pattern
 //! that knows four symbols before its first `*` is filed under one of the sets, and a text that fits it has the same
-//! symbols there. That says far more than a literal, which is short where a `?` stands in the midst: of 1,000 patterns
-//! with a `?` or two, a filter of literals let two reads of five through to the automaton, this one lets one in 25.
-//! Patterns that know less, or elsewhere, are not taken.
+//! symbols there. That says far more than a literal, which is short where a `?` stands in the midst: with 1,000
+//! patterns, a filter of literals let two reads of five through to the automaton; this one takes 947 of them and lets
+//! one read in 46 through, and with the literals of the others it is one in 17. Patterns that know less, or elsewhere,
+//! are not taken.
 
 use std::collections::BTreeMap;
 
 use super::packed::{BITS, Packed, SHORT_SYMBOLS, short_hash};
 use crate::plate::{Pattern, Token};
 
-/// Sets of places. Each costs every read a look into a cache; with eight or more, or with five or fewer, a read against
-/// 1,000 patterns took 1 to 6 ns longer.
+/// Sets of places. Each costs every read a look into a cache. Against 1,000 patterns a read took 53 ns; with two to six
+/// sets, or eight, 1 to 4 ns longer, with twelve 6 ns.
 const MOST_SETS: usize = 7;
 /// Symbols of a set, those that say more first.
 const SIZES: [u32; 2] = [4, 3];
