@@ -4,30 +4,32 @@
 //! that knows four symbols before its first `*` is filed under one of the sets, and a text that fits it has the same
 //! symbols there. That says far more than a literal, which is short where a `?` stands in the midst: with 1,000
 //! patterns, a filter of literals let two reads of five through to the automaton; this one takes 947 of them and lets
-//! one read in 46 through, and with the literals of the others it is one in 17. Patterns that know less, or elsewhere,
+//! one read in 70 through, and with the literals of the others it is one in 19. Patterns that know less, or elsewhere,
 //! are not taken.
 
 use std::collections::BTreeMap;
 
+use super::IndexError;
+use super::bloom::Bloom;
+use super::lines::Source;
 use super::packed::{BITS, Packed, SHORT_SYMBOLS, short_hash};
 use crate::plate::{Pattern, Token};
 
-/// Sets of places. Each costs every read a look into a cache. Against 1,000 patterns a read took 53 ns; with two to six
-/// sets, or eight, 1 to 4 ns longer, with twelve 6 ns.
+/// Sets of places. Each costs every read a look into a cache. Against 1,000 patterns two to six of them, or eight, took a
+/// read 1 to 4 ns longer, and twelve 6 ns, of some 55.
 const MOST_SETS: usize = 7;
 /// Symbols of a set, those that say more first.
 const SIZES: [u32; 2] = [4, 3];
-/// Bits for each pattern, which sets two of them.
+/// So many that nearly all that gets through has the symbols. With words of its own instead of the common filter, and
+/// two bits for each pattern, a read took 3 ns less, which was not worth the code.
 const BITS_PER_PATTERN: usize = 64;
-const FEWEST_WORDS: usize = 256;
 
 /// The filter.
 #[derive(Debug)]
 pub(super) struct Anchors {
     /// The places, as the bits of the symbols there.
     sets: Vec<u64>,
-    /// A power of two of them.
-    words: Vec<u64>,
+    symbols: Bloom,
 }
 
 /// The symbols that a pattern knows before its first `*`, by their places.
@@ -52,45 +54,40 @@ impl Anchored {
     }
 }
 
+/// Symbols at the places of a set.
+struct Filed(Vec<u64>);
+
+impl Source for Filed {
+    type Item = ();
+
+    fn each(&self, mut take: impl FnMut(u64, ())) {
+        self.0.iter().for_each(|&symbols| take(short_hash(symbols), ()));
+    }
+}
+
 impl Anchors {
     /// A filter for the patterns that know enough, and for each whether it was taken.
-    pub(super) fn new(patterns: &[Anchored]) -> (Self, Vec<bool>) {
+    pub(super) fn build(patterns: &[Anchored]) -> Result<(Self, Vec<bool>), IndexError> {
         let sets = choose(patterns);
-        let set_of = |known: &Anchored| sets.iter().copied().find(|set| set & !known.places == 0);
-        let words = (patterns.len() * BITS_PER_PATTERN / 64).max(FEWEST_WORDS).next_power_of_two();
-        let mut made = Self { sets: sets.iter().copied().map(symbols_at).collect(), words: vec![0; words] };
-        let taken = patterns.iter().map(|known| {
-            let Some(set) = set_of(known) else { return false };
-            let (word, bits) = made.look(known.symbols & symbols_at(set));
-            made.words[word] |= bits;
-            true
-        });
-        let taken = taken.collect();
-        (made, taken)
+        let set_of = |known: &Anchored| sets.iter().find(|set| **set & !known.places == 0);
+        let taken = patterns.iter().map(|known| set_of(known).is_some()).collect();
+        let filed = patterns.iter().filter_map(|known| Some(known.symbols & symbols_at(*set_of(known)?)));
+        let filed = Filed(filed.collect());
+        let symbols = Bloom::build(filed.0.len(), BITS_PER_PATTERN, &filed)?;
+        Ok((Self { sets: sets.iter().copied().map(symbols_at).collect(), symbols }, taken))
     }
 
     /// Whether one of the patterns that were taken may fit a text.
     #[expect(clippy::cast_possible_truncation, reason = "the first ten symbols")]
     #[inline]
     pub(super) fn may_fit(&self, codes: Packed) -> bool {
-        let symbols = codes as u64;
+        let text = codes as u64;
         // Without a branch that depends on the text.
-        self.sets.iter().fold(false, |may, set| {
-            let (word, bits) = self.look(symbols & set);
-            may | (self.words[word] & bits == bits)
-        })
-    }
-
-    /// The word of some symbols at their places, and their bits there.
-    #[expect(clippy::cast_possible_truncation, reason = "masked")]
-    #[inline]
-    fn look(&self, symbols: u64) -> (usize, u64) {
-        let hash = short_hash(symbols);
-        (hash as usize & (self.words.len() - 1), 1 << (hash >> 58) | 1 << (hash >> 52 & 63))
+        self.sets.iter().fold(false, |may, set| may | self.symbols.may_hold(short_hash(text & set)))
     }
 
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(self.sets.as_slice()) + size_of_val(self.words.as_slice())
+        size_of_val(self.sets.as_slice()) + self.symbols.bytes()
     }
 }
 
@@ -135,7 +132,7 @@ mod tests {
     fn anchored(patterns: &[Pattern]) -> (Anchors, Vec<bool>) {
         let folded = folded();
         let of = |pattern| Anchored::of(pattern, |symbol| folded.read_symbol(symbol));
-        Anchors::new(&patterns.iter().map(of).collect::<Vec<_>>())
+        Anchors::build(&patterns.iter().map(of).collect::<Vec<_>>()).expect("memory")
     }
 
     fn may_fit(anchors: &Anchors, text: &str) -> bool {

@@ -124,10 +124,13 @@ impl Patterns {
             }
         }
         let masks = if masked.is_empty() { None } else { Some(Masks::build(&masked)?) };
+        let anchored =
+            |(_, pattern): &(u32, Pattern)| Anchored::of(pattern, |symbol| folded.read_symbol(symbol));
+        let (anchors, taken) = Anchors::build(&others.iter().map(anchored).collect::<Vec<_>>())?;
         let mut all = Self {
             folded,
             masks,
-            anchors: Anchors::new(&[]).0,
+            anchors,
             loose: Loose::Nothing,
             automaton: None,
             bare: 0,
@@ -135,10 +138,6 @@ impl Patterns {
             tests: Vec::with_capacity(others.len()),
             in_full: HashMap::new(),
         };
-        let anchored =
-            |(_, pattern): &(u32, Pattern)| Anchored::of(pattern, |symbol| all.folded.read_symbol(symbol));
-        let (anchors, taken) = Anchors::new(&others.iter().map(anchored).collect::<Vec<_>>());
-        all.anchors = anchors;
         let literals = all.add_tests(&others, &taken);
         if !literals.is_empty() {
             all.automaton = Some(Automata::build(&literals)?);
